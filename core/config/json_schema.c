@@ -176,14 +176,16 @@ static void add_layer_word(struct nl_text *out, const struct nl_layer_word *word
         nl_text_add(out, "{\"type\": \"null\"}%s", word->form == NL_WORD_NOTHING ? "" : ", ");
     if (word->form == NL_WORD_LIST)
         nl_text_add(out, "{\"$ref\": \"#/$defs/layers\", \"minItems\": 1}");
+    else if (word->form == NL_WORD_BRANCHES)
+        nl_text_add(
+            out, "{\"type\": \"array\", \"items\": {\"$ref\": \"#/$defs/layers\"}, \"minItems\": 2, \"maxItems\": %d}",
+            NL_MOST_BRANCHES);
     else if (word->form == NL_WORD_NAME)
         nl_text_add(out, "{\"type\": \"string\", \"pattern\": \"^[a-zA-Z][a-zA-Z0-9_-]*$\"}");
     else if (word->form == NL_WORD_SECTION)
         nl_text_add(out, "{\"$ref\": \"#/$defs/norm.kind\"}, {\"$ref\": \"#/$defs/layers.norm\"}");
     else if (word->form == NL_WORD_VALUE)
         nl_text_add(out, "{\"$ref\": \"#/$defs/%s\"}", word->key);
-    else if (word->form == NL_WORD_NUMBER && strcmp(word->name, "kernel") == 0)
-        nl_text_add(out, "{\"enum\": [1, 3, 5, 7]}");
     else if (word->form == NL_WORD_NUMBER)
         nl_text_add(out, "{\"type\": \"integer\", \"minimum\": %d, \"maximum\": %d}", word->low, word->high);
     if (word->special)

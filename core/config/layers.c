@@ -2,6 +2,7 @@
 #include "config/layers.h"
 
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,9 +18,9 @@ enum { MOST_LAYERS = 10000, LONGEST_NAME = 40, PREFIX = sizeof "model.layers." -
 
 const struct nl_layers nl_no_layers = {.text = "[]"};
 
-static const struct nl_layer_settings unsaid = {NL_UNSAID, NL_UNSAID, NL_UNSAID, NL_UNSAID, NL_UNSAID, NL_UNSAID,
-                                                NL_UNSAID, NL_UNSAID, NL_UNSAID, NL_UNSAID, NL_UNSAID, NL_UNSAID,
-                                                NL_UNSAID, NL_UNSAID, NL_UNSAID, NL_UNSAID};
+static const struct nl_layer_settings unsaid = {
+    NL_UNSAID, NL_UNSAID, NL_UNSAID, NL_UNSAID, NL_UNSAID, NL_UNSAID, NL_UNSAID, NL_UNSAID, NL_UNSAID, NL_UNSAID,
+    NL_UNSAID, NL_UNSAID, NL_UNSAID, NL_UNSAID, NL_UNSAID, NL_UNSAID, NL_UNSAID, NL_UNSAID, NL_UNSAID, NL_UNSAID};
 
 const char *nl_layer_name(const struct nl_layer *layer)
 {
@@ -83,17 +84,14 @@ static void read_number(struct nl_loader *loader, const struct nl_layer_word *wo
                         int *out)
 {
     int64_t number;
-    bool odd = strcmp(word->name, "kernel") == 0;
     if (word->special && !strcmp(value->text, word->special))
         *out = 0;
-    else if (nl_integer_read(value->text, &number) && number >= word->low && number <= word->high &&
-             (!odd || number % 2))
+    else if (nl_integer_read(value->text, &number) && number >= word->low && number <= word->high)
         *out = (int)number;
     else
         nl_diagnose(loader->diagnostics, &value->at, nl_octal_hint(value->text),
-                    "'%s' must be %s %d to %d%s%s, not '%.80s'", word->name,
-                    odd ? "an odd number from" : "a number from", word->low, word->high, word->special ? ", or " : "",
-                    word->special ? word->special : "", value->text);
+                    "'%s' must be a number from %d to %d%s%s, not '%.80s'", word->name, word->low, word->high,
+                    word->special ? ", or " : "", word->special ? word->special : "", value->text);
 }
 
 /* As the key of that name reads it. */
@@ -143,6 +141,22 @@ static void read_norm(struct nl_loader *loader, const struct nl_node *value, str
         nl_each_entry(loader, value, "'norm' of a layer", read_word, &reading);
 }
 
+static void read_branches(struct nl_loader *loader, const struct nl_layer_word *word, const struct nl_node *value,
+                          struct item *item)
+{
+    bool lists = value->kind == NL_SEQUENCE;
+    for (int i = 0; lists && i < value->count; i++)
+        lists = value->item[i]->kind == NL_SEQUENCE;
+    item->list = value;
+    if (!lists)
+        nl_diagnose(loader->diagnostics, &value->at,
+                    "write [[], [conv, norm, activation]], where the empty list is the input itself",
+                    "'%s' must be a list of branches, each a list of layers", word->name);
+    else if (value->count < 2 || value->count > NL_MOST_BRANCHES)
+        nl_diagnose(loader->diagnostics, &value->at, NULL, "'%s' takes 2 to %d branches, not %d", word->name,
+                    NL_MOST_BRANCHES, value->count);
+}
+
 static void read_form(struct nl_loader *loader, const struct nl_layer_word *word, const struct nl_node *value,
                       struct item *item)
 {
@@ -154,6 +168,8 @@ static void read_form(struct nl_loader *loader, const struct nl_layer_word *word
         read_norm(loader, value, item);
     } else if (word->form == NL_WORD_LIST && value->kind == NL_SEQUENCE) {
         *(strcmp(word->name, "shortcut") ? &item->list : &item->shortcut) = value;
+    } else if (word->form == NL_WORD_BRANCHES) {
+        read_branches(loader, word, value, item);
     } else if (word->form == NL_WORD_LIST) {
         nl_diagnose(loader->diagnostics, &value->at, "write [conv, norm, activation], or an indented list",
                     "'%s' must be a list of layers", word->name);
@@ -288,23 +304,21 @@ static bool is_taken(const struct expansion *e, const char *key)
 /* What layers are called by, with a number, and by how much they divide height and width; a stride is a layer's own. */
 static const struct {
     const char *stem;
-    int divides;
+    double divides;
 } written[NL_LAYER_KINDS] = {
-    [NL_LAYER_CONV] = {"conv", 1},
-    [NL_LAYER_LINEAR] = {"fc", 1},
+    [NL_LAYER_CONV] = {"conv", 1},         [NL_LAYER_LINEAR] = {"fc", 1},
 #define LAYER(operation, word, stem, divides, ...) [NL_LAYER_##operation] = {stem, divides},
 #include "config/layers.def"
-    [NL_LAYER_DROPOUT] = {"drop", 1},
-    [NL_LAYER_RESIDUAL] = {"residual", 1},
-    [NL_LAYER_NORM] = {"norm", 1},
-    [NL_LAYER_ACTIVATION] = {"act", 1},
-    [NL_LAYER_SHORTCUT] = {"shortcut", 1},
-    [NL_LAYER_ADD] = {"add", 1},
+    [NL_LAYER_DROPOUT] = {"drop", 1},      [NL_LAYER_LAYER_SCALE] = {"scale", 1}, [NL_LAYER_RESIDUAL] = {"residual", 1},
+    [NL_LAYER_CONCAT] = {"fork", 1},       [NL_LAYER_NORM] = {"norm", 1},         [NL_LAYER_ACTIVATION] = {"act", 1},
+    [NL_LAYER_SHORTCUT] = {"shortcut", 1}, [NL_LAYER_ADD] = {"add", 1},           [NL_LAYER_BRANCH] = {"branch", 1},
+    [NL_LAYER_JOIN] = {"concat", 1},
 };
 
-static bool is_part_of_residual(enum nl_layer_kind kind)
+/* Whether it is one of a residual or a concat, whose name stands before the names in it. */
+static bool is_between_branches(enum nl_layer_kind kind)
 {
-    return kind == NL_LAYER_RESIDUAL || kind == NL_LAYER_SHORTCUT || kind == NL_LAYER_ADD;
+    return kind == NL_LAYER_RESIDUAL || kind == NL_LAYER_CONCAT || kind >= NL_LAYER_SHORTCUT;
 }
 
 /* suffix: ".norm" of a pair with a name. NULL: it cannot be added, as diagnostics say. */
@@ -314,7 +328,7 @@ static struct nl_layer *add(struct expansion *e, const struct scope *scope, cons
     struct nl_layer layer = {.kind = kind, .set = inherit(&item->set, &scope->set), .stride = 1, .at = item->node->at};
     bool head = kind == NL_LAYER_LINEAR && item->set.width == NL_CLASSES;
     char name[2 * LONGEST_NAME + 16];
-    if (item->name && !is_part_of_residual(kind))
+    if (item->name && !is_between_branches(kind))
         snprintf(name, sizeof name, "%s%s%s", scope->prefix, item->name, suffix);
     else if (head)
         snprintf(name, sizeof name, "%shead", scope->prefix);
@@ -338,7 +352,7 @@ static struct nl_layer *add(struct expansion *e, const struct scope *scope, cons
     return NULL;
 }
 
-static int add_product(struct expansion *e, const struct scope *scope, const struct item *item)
+static double add_product(struct expansion *e, const struct scope *scope, const struct item *item)
 {
     bool conv = item->kind == NL_LAYER_CONV;
     struct nl_layer *layer = add(e, scope, item, conv ? NL_LAYER_CONV : NL_LAYER_LINEAR, "");
@@ -349,6 +363,11 @@ static int add_product(struct expansion *e, const struct scope *scope, const str
                     "'%s' has no width", nl_layer_words[item->kind].name);
     if (!conv)
         return 1;
+    if (layer->set.kernel % 2 == 0 && layer->set.padding == NL_UNSAID)
+        nl_diagnose(e->loader->diagnostics, &layer->at,
+                    "with 'padding' p, n positions become (n + 2 p - kernel) / stride + 1, as in torch.nn.Conv2d",
+                    "an even 'kernel' needs 'padding': %d has no middle, around which the padding would be the same",
+                    layer->set.kernel);
     layer->stride = item->stride != NL_UNSAID ? item->stride : *scope->stride;
     if (item->stride == NL_UNSAID)
         *scope->stride = 1;
@@ -364,11 +383,11 @@ static void add_pair(struct expansion *e, const struct scope *scope, const struc
         add(e, scope, item, NL_LAYER_ACTIVATION, ".act");
 }
 
-static int expand_list(struct expansion *e, const struct nl_node *list, const struct scope *scope);
+static double expand_list(struct expansion *e, const struct nl_node *list, const struct scope *scope);
 
 /* `layers`, once; turn: NL_UNSAID where it is not repeated. */
-static int expand_turn(struct expansion *e, const struct nl_node *list, const struct scope *around,
-                       const struct item *item, int turn, int stride)
+static double expand_turn(struct expansion *e, const struct nl_node *list, const struct scope *around,
+                          const struct item *item, int turn, int stride)
 {
     int numbers[NL_LAYER_KINDS] = {0}, own = stride != NL_UNSAID ? stride : 1;
     struct scope scope = *around;
@@ -382,41 +401,55 @@ static int expand_turn(struct expansion *e, const struct nl_node *list, const st
     }
     if (stride != NL_UNSAID)
         scope.stride = &own;
-    int before = e->loader->diagnostics->count, reduced = expand_list(e, list, &scope);
+    int before = e->loader->diagnostics->count;
+    double reduced = expand_list(e, list, &scope);
     if (own != 1 && e->loader->diagnostics->count == before)
         nl_diagnose(e->loader->diagnostics, &item->node->at, NULL,
                     "no convolution is in it that could have the 'stride'");
     return reduced;
 }
 
-static int expand_layers(struct expansion *e, const struct scope *around, const struct item *item)
+static double expand_layers(struct expansion *e, const struct scope *around, const struct item *item)
 {
-    int before = e->loader->diagnostics->count, reduced = 1;
+    int before = e->loader->diagnostics->count;
+    double reduced = 1;
     for (int turn = 0; turn < (item->repeat == NL_UNSAID ? 1 : item->repeat) && e->loader->diagnostics->count == before;
          turn++)
-        reduced =
-            nl_int_times(reduced, expand_turn(e, item->list, around, item, item->repeat == NL_UNSAID ? NL_UNSAID : turn,
-                                              turn == 0 ? item->stride : NL_UNSAID));
+        reduced *= expand_turn(e, item->list, around, item, item->repeat == NL_UNSAID ? NL_UNSAID : turn,
+                               turn == 0 ? item->stride : NL_UNSAID);
     return reduced;
 }
 
-static int expand_residual(struct expansion *e, const struct scope *around, struct item *item)
+/* The stride of each branch of a residual or a concat. */
+static int take_stride(const struct scope *around, const struct item *item)
 {
     int stride = item->stride != NL_UNSAID ? item->stride : *around->stride;
     if (item->stride == NL_UNSAID)
         *around->stride = 1;
-    int numbers[NL_LAYER_KINDS] = {0};
+    return stride;
+}
+
+/* Where the layers of a residual or a concat stand; numbers: those of their names where it has a name, all 0. */
+static struct scope scope_of(const struct scope *around, const struct item *item, int *numbers)
+{
     struct scope scope = *around;
     if (item->name)
         snprintf(scope.prefix, sizeof scope.prefix, "%.*s%.*s.", (int)sizeof scope.prefix - LONGEST_NAME - 2,
                  around->prefix, LONGEST_NAME, item->name);
     if (item->name)
         scope.numbers = numbers;
+    return scope;
+}
+
+static double expand_residual(struct expansion *e, const struct scope *around, struct item *item)
+{
+    int stride = take_stride(around, item), numbers[NL_LAYER_KINDS] = {0};
+    struct scope scope = scope_of(around, item, numbers);
     struct item inner = *item;
     inner.name = NULL;
     if (!add(e, &scope, &inner, NL_LAYER_RESIDUAL, ""))
         return 1;
-    int reduced = expand_turn(e, item->list, &scope, &inner, NL_UNSAID, stride);
+    double reduced = expand_turn(e, item->list, &scope, &inner, NL_UNSAID, stride);
     if (item->shortcut) {
         char name[24];
         add(e, &scope, item, NL_LAYER_SHORTCUT, "");
@@ -425,13 +458,45 @@ static int expand_residual(struct expansion *e, const struct scope *around, stru
         expand_turn(e, item->shortcut, &scope, &inner, NL_UNSAID, stride);
     }
     struct nl_layer *sum = add(e, &scope, item, NL_LAYER_ADD, "");
+    if (sum && reduced < 1 && !item->shortcut)
+        nl_diagnose(e->loader->diagnostics, &sum->at, "the input is smaller than what they make of it",
+                    "a residual whose layers enlarge height and width needs a 'shortcut'");
     if (sum)
-        sum->stride = item->shortcut ? 1 : reduced;
+        sum->stride = item->shortcut || reduced < 1 ? 1 : reduced > INT_MAX ? INT_MAX : (int)reduced;
+    return reduced;
+}
+
+static double expand_branch(struct expansion *e, const struct scope *scope, struct item *inner,
+                            const struct nl_node *list, int stride)
+{
+    if (list->count > 0)
+        return expand_turn(e, list, scope, inner, NL_UNSAID, stride);
+    if (stride != 1)
+        nl_diagnose(e->loader->diagnostics, &list->at, NULL,
+                    "an empty branch is the input itself, which has no convolution that could have the 'stride'");
+    return 1;
+}
+
+/* Returns by how much the last branch divides height and width: the others do, too, or the values cannot stand side by
+ * side, as the builder says. */
+static double expand_concat(struct expansion *e, const struct scope *around, struct item *item)
+{
+    int stride = take_stride(around, item), numbers[NL_LAYER_KINDS] = {0};
+    struct scope scope = scope_of(around, item, numbers);
+    struct item inner = *item;
+    double reduced = 1;
+    inner.name = NULL;
+    add(e, &scope, &inner, NL_LAYER_CONCAT, "");
+    for (int i = 0; i < item->list->count && !e->full; i++) {
+        reduced = expand_branch(e, &scope, &inner, item->list->item[i], stride);
+        add(e, &scope, &inner, NL_LAYER_BRANCH, "");
+    }
+    add(e, &scope, &inner, NL_LAYER_JOIN, "");
     return reduced;
 }
 
 /* By how much the layers it adds divide height and width. */
-static int expand_item(struct expansion *e, const struct scope *scope, struct item *item)
+static double expand_item(struct expansion *e, const struct scope *scope, struct item *item)
 {
     switch (item->kind) {
     case NL_LAYER_CONV:
@@ -439,6 +504,7 @@ static int expand_item(struct expansion *e, const struct scope *scope, struct it
         return add_product(e, scope, item);
     case NL_LAYER_RESIDUAL:
         return expand_residual(e, scope, item);
+    case NL_LAYER_CONCAT: return expand_concat(e, scope, item);
     case NL_LAYER_LAYERS:
         return expand_layers(e, scope, item);
     case NL_LAYER_NORM_ACTIVATION:
@@ -447,27 +513,30 @@ static int expand_item(struct expansion *e, const struct scope *scope, struct it
 #define LAYER(operation, ...) case NL_LAYER_##operation:
 #include "config/layers.def"
     case NL_LAYER_DROPOUT:
+    case NL_LAYER_LAYER_SCALE:
     case NL_LAYER_NORM:
     case NL_LAYER_ACTIVATION:
         add(e, scope, item, item->kind, "");
         return written[item->kind].divides;
     case NL_LAYER_SHORTCUT:
     case NL_LAYER_ADD:
+    case NL_LAYER_BRANCH:
+    case NL_LAYER_JOIN:
     case NL_LAYER_KINDS:
         break;
     }
     NL_BUG("an item of kind %d", item->kind);
 }
 
-static int expand_list(struct expansion *e, const struct nl_node *list, const struct scope *scope)
+static double expand_list(struct expansion *e, const struct nl_node *list, const struct scope *scope)
 {
-    int reduced = 1;
+    double reduced = 1;
     if (list->count == 0)
         nl_diagnose(e->loader->diagnostics, &list->at, NULL, "a list of layers needs at least one");
     for (int i = 0; i < list->count && !e->full; i++) {
         struct item item;
         if (read_item(e->loader, list->item[i], &item))
-            reduced = nl_int_times(reduced, expand_item(e, scope, &item));
+            reduced *= expand_item(e, scope, &item);
     }
     return reduced;
 }
@@ -522,7 +591,9 @@ static void write_list(struct nl_text *out, const struct nl_node *list)
         bool bare =
             item->kind == NL_MAPPING && item->count == 1 && item->item[1]->kind == NL_SCALAR && item->item[1]->blank;
         nl_text_add(out, "%s", i ? ", " : "");
-        if (item->kind == NL_MAPPING && !bare)
+        if (item->kind == NL_SEQUENCE) /* a branch */
+            write_list(out, item);
+        else if (item->kind == NL_MAPPING && !bare)
             write_map(out, nl_layer_words, item);
         else
             nl_text_add(out, "%s", bare ? item->item[0]->text : item->text);

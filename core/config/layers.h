@@ -1,22 +1,29 @@
 /* model.layers: a network as a readable list, for model.arch = layers.
  *
  *     - {conv: 16, kernel: 5, name: stem}       - conv: depthwise, as wide as its input
+ *     - {conv: 16, kernel: 2, stride: 2, padding: 0}   - {conv: 16, dilation: 2}
  *     - norm                                    - norm: {kind: gn, groups: 4}
  *     - activation                              - norm-activation: both, in the order of norm.placement
  *     - mean-pool, dropout: 0.3                 - linear: 64, and linear: classes at the end
  *     - {residual: [conv, norm], shortcut: [{conv: , kernel: 1}], stride: 2}
+ *     - {residual: [conv, layer-scale: 1e-6], drop-path: 0.1}
+ *     - {concat: [[], [norm, activation, conv: 12]]}, its input beside what a branch makes of it
  *     - {layers: [conv, norm-activation], repeat: 3, name: stage2, width: 32, norm: {kind: gn}}
  *
- * What `layers` and `residual` say of width, kernel, bias, weights, norm, activation, branch and placement holds for
- * all that is in them and does not say it itself; what nobody says is the configuration's (norm.kind, norm.eps,
- * model.activation, ...), the kernel 3. Their stride is that of the first convolution in them that has none, of a
- * residual's shortcut too, and the first time of a repeated list alone. A residual without a shortcut adds its input,
+ * What `layers`, `residual` and `concat` say of width, kernel, padding, dilation, bias, weights, norm, activation,
+ * branch, drop-path and placement holds for all that is in them and does not say it itself; what nobody says is the
+ * configuration's (norm.kind, norm.eps, model.activation, ...), the kernel 3, the padding that which keeps the size at
+ * stride 1. Their stride is that of the first convolution in them that has none, of a residual's shortcut and of each
+ * branch of a concat too, and the first time of a repeated list alone. A residual without a shortcut adds its input,
  * subsampled and with zeros for new channels. A bias is left out, unless said, where the next layer is a normalizer
  * that cancels it.
  *
- * Layers are called by kind and number, conv1, norm1, act1, fc1, drop1, pool1, avgpool1, add1 and head, or by their
- * name. A `layers` or `residual` with a name puts it before the names in it ("stem.conv1"), with the turn if it is
- * repeated ("stage2.0.conv1").
+ * The branches of a concat take the same input; an empty one is that input. Their outputs, of equal height and width,
+ * stand side by side (torch.cat over channels).
+ *
+ * Layers are called by kind and number, conv1, norm1, act1, fc1, drop1, scale1, pool1, up1, avgpool1, add1, concat1
+ * and head, or by their name. A `layers`, `residual` or `concat` with a name puts it before the names in it
+ * ("stem.conv1"), with the turn if it is repeated ("stage2.0.conv1").
  *
  * The list is one value: a file's replaces its base's, and its canonical text is in the identity of the trial. A
  * command line may change a part of it, model.layers.stage2.norm.kind=gn, and a sweep may vary whole lists, or such a
@@ -38,24 +45,30 @@ enum nl_layer_kind {
 #define LAYER(operation, ...) NL_LAYER_##operation,
 #include "config/layers.def"
     NL_LAYER_DROPOUT,
-    NL_LAYER_RESIDUAL,        /* what comes is a branch ... */
+    NL_LAYER_LAYER_SCALE,
+    NL_LAYER_RESIDUAL, /* what comes is a branch ... */
+    NL_LAYER_CONCAT,   /* what comes is the first of several branches ... */
     NL_LAYER_LAYERS,
     NL_LAYER_NORM,
     NL_LAYER_ACTIVATION,
-    NL_LAYER_ITEMS,           /* so many kinds of items; these layers are no items: */
+    NL_LAYER_ITEMS,                     /* so many kinds of items; these layers are no items: */
     NL_LAYER_SHORTCUT = NL_LAYER_ITEMS, /* ... it has ended, and what comes takes the residual's input as well ... */
-    NL_LAYER_ADD,             /* ... and the sum of both; without SHORTCUT, with the input itself */
+    NL_LAYER_ADD,                       /* ... and the sum of both; without SHORTCUT, with the input itself */
+    NL_LAYER_BRANCH,                    /* ... one has ended, and what comes takes the concat's input again ... */
+    NL_LAYER_JOIN,                      /* ... and all of them side by side */
     NL_LAYER_KINDS,
 };
 
-enum { NL_UNSAID = -1, NL_DEPTHWISE = 0, NL_CLASSES = 0 };
+enum { NL_UNSAID = -1, NL_DEPTHWISE = 0, NL_CLASSES = 0, NL_MOST_BRANCHES = 4 /* of a concat */ };
 
 /* What a layer is told, and what `layers` and `residual` tell those in them: values of the keys of these names, or
  * NL_UNSAID. Of a stat_batch auto is 0. */
 struct nl_layer_settings {
     int width;  /* also NL_DEPTHWISE of a convolution, NL_CLASSES of a linear layer */
-    int kernel, bias, weights, norm, groups, over, affine, activation, placement, stat_batch, branch;
-    double eps, momentum, dropout, gamma_init;
+    int kernel, padding, dilation;
+    int bias, weights, norm, groups, over, affine, activation, placement, stat_batch, branch;
+    double eps, momentum, dropout, gamma_init, drop_path;
+    double scale; /* that layer-scale begins with */
 };
 
 /* One layer, all repetitions written out. */
@@ -118,7 +131,15 @@ void nl_layer_configure(const struct nl_layer *layer, struct nl_config *config);
 
 /* ---- what may be written (layers_words.c) ---- */
 
-enum nl_word_form { NL_WORD_NOTHING, NL_WORD_LIST, NL_WORD_NAME, NL_WORD_SECTION, NL_WORD_NUMBER, NL_WORD_VALUE };
+enum nl_word_form {
+    NL_WORD_NOTHING,
+    NL_WORD_LIST,
+    NL_WORD_BRANCHES, /* a list of lists */
+    NL_WORD_NAME,
+    NL_WORD_SECTION,
+    NL_WORD_NUMBER,
+    NL_WORD_VALUE
+};
 
 struct nl_layer_word {
     const char *name;

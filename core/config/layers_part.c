@@ -69,6 +69,11 @@ static bool find_inside(struct place *place, const struct nl_node *item, const c
     return false;
 }
 
+static bool is_list(const struct nl_layer_word *word)
+{
+    return word->form == NL_WORD_LIST || word->form == NL_WORD_BRANCHES;
+}
+
 /* A word of the item, or what a list of it has. */
 static bool find_in_item(struct place *place, const struct nl_node *item, const char *path)
 {
@@ -79,7 +84,7 @@ static bool find_in_item(struct place *place, const struct nl_node *item, const 
         place->word = path;
         if (!*rest || (word->form == NL_WORD_SECTION && nl_layer_word_find(nl_layer_norm_words, rest)))
             return true;
-        for (int i = 0; word->form == NL_WORD_LIST && item->kind == NL_MAPPING && i < item->count; i++)
+        for (int i = 0; is_list(word) && item->kind == NL_MAPPING && i < item->count; i++)
             if (strcmp(item->item[2 * i]->text, word->name) == 0)
                 return find_in_entry(place, item, 2 * i + 1, rest);
         return false;
@@ -87,7 +92,7 @@ static bool find_in_item(struct place *place, const struct nl_node *item, const 
     return find_inside(place, item, path);
 }
 
-/* An item by its name or its number, or one in an item that has no name. */
+/* An item by its name or its number, or one in an item that has no name; an item may be a branch, a list itself. */
 static bool find_in_list(struct place *place, const struct nl_node *list, const char *path)
 {
     int64_t number = 0;
@@ -98,9 +103,9 @@ static bool find_in_list(struct place *place, const struct nl_node *list, const 
     for (int i = 0; i < list->count && !found && step_into(place, list, i); i++) {
         const struct nl_node *item = list->item[i], *name = nl_yaml_entry(item, "name");
         if (numbered ? number == i + 1 : name && !strcmp(name->text, first))
-            found = *rest == '.' && find_in_item(place, item, rest + 1);
+            found = *rest == '.' && (item->kind == NL_SEQUENCE ? find_in_list : find_in_item)(place, item, rest + 1);
         else if (!numbered && !name)
-            found = find_inside(place, item, path);
+            found = (item->kind == NL_SEQUENCE ? find_in_list : find_inside)(place, item, path);
         place->depth -= !found;
     }
     free(first);
@@ -215,6 +220,8 @@ static void list_names(struct nl_text *out, const struct nl_node *list, int *nam
 {
     for (int i = 0; i < list->count; i++) {
         const struct nl_node *item = list->item[i], *name = nl_yaml_entry(item, "name");
+        if (item->kind == NL_SEQUENCE)
+            list_names(out, item, names);
         if (name && ++*names <= MOST_NAMES)
             nl_text_add(out, "%s %s", *names > 1 ? "," : "; names here:", name->text);
         for (int k = 0; item->kind == NL_MAPPING && k < item->count; k++)

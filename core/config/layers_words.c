@@ -6,7 +6,7 @@
 
 #define IN(item) (1u << NL_LAYER_##item)
 #define SETTING(field) offsetof(struct nl_layer_settings, field)
-enum { AROUND = IN(RESIDUAL) | IN(LAYERS) };
+enum { AROUND = IN(RESIDUAL) | IN(CONCAT) | IN(LAYERS) };
 
 const struct nl_layer_word nl_layer_words[] = {
     [NL_LAYER_CONV] = {"conv", IN(CONV), NL_WORD_NUMBER, NULL, "depthwise", true, 1, 8192, SETTING(width),
@@ -20,8 +20,16 @@ const struct nl_layer_word nl_layer_words[] = {
 #include "config/layers.def"
     [NL_LAYER_DROPOUT] = {"dropout", IN(DROPOUT), NL_WORD_VALUE, "model.dropout", NULL, true, 0, 0, SETTING(dropout),
                           "with this probability, or blank with model.dropout; none where it is 0"},
+    [NL_LAYER_LAYER_SCALE] = {"layer-scale", IN(LAYER_SCALE), NL_WORD_VALUE, "norm.gamma_init", NULL, true, 0, 0,
+                              SETTING(scale),
+                              "a learned factor for each channel (Touvron et al. 2021), which begins so; blank: 1e-6"},
     [NL_LAYER_RESIDUAL] = {"residual", IN(RESIDUAL), NL_WORD_LIST,
                            .help = "layers whose output is added to their input"},
+    [NL_LAYER_CONCAT] =
+        {
+            "concat", IN(CONCAT), NL_WORD_BRANCHES,
+            .help = "2 to 4 lists of layers that take the same input, whose outputs stand side by side; [] is the "
+                    "input itself"},
     [NL_LAYER_LAYERS] = {"layers", IN(LAYERS), NL_WORD_LIST, .help = "layers that have something in common"},
     [NL_LAYER_NORM] = {"norm", IN(NORM) | IN(NORM_ACTIVATION) | AROUND, NL_WORD_SECTION,
                        .help = "the normalizer: its kind, or a mapping"},
@@ -32,16 +40,22 @@ const struct nl_layer_word nl_layer_words[] = {
     {"repeat", IN(LAYERS), NL_WORD_NUMBER, NULL, NULL, false, 1, 1000, NL_NO_SETTING, "times, one after the other"},
     {"width", AROUND, NL_WORD_NUMBER, NULL, NULL, false, 1, 8192, SETTING(width),
      "channels or units of the layers in it that give none"},
-    {"kernel", IN(CONV) | AROUND, NL_WORD_NUMBER, NULL, NULL, false, 1, 7, SETTING(kernel),
-     "height and width of a convolution's kernel: 1, 3, 5 or 7"},
+    {"kernel", IN(CONV) | AROUND, NL_WORD_NUMBER, NULL, NULL, false, 1, 31, SETTING(kernel),
+     "height and width of a convolution's kernel; an even one needs padding"},
     {"stride", IN(CONV) | AROUND, NL_WORD_NUMBER, NULL, NULL, false, 1, 16, NL_NO_SETTING,
      "of the convolution; around it: of the first one in it"},
+    {"padding", IN(CONV) | AROUND, NL_WORD_NUMBER, NULL, NULL, false, 0, 31, SETTING(padding),
+     "rows and columns of zeros at each side of a convolution's input; else kernel / 2 times dilation, rounded down"},
+    {"dilation", IN(CONV) | AROUND, NL_WORD_NUMBER, NULL, NULL, false, 1, 31, SETTING(dilation),
+     "from one position of a convolution's kernel to the next; else 1"},
     {"bias", IN(CONV) | IN(LINEAR) | AROUND, NL_WORD_VALUE, "model.bias", NULL, false, 0, 0, SETTING(bias),
      "as model.bias"},
     {"weights", IN(CONV) | IN(LINEAR) | AROUND, NL_WORD_VALUE, "norm.weights", NULL, false, 0, 0, SETTING(weights),
      "as norm.weights; where it is said, the last layer has it, too"},
     {"branch", AROUND, NL_WORD_VALUE, "model.residual", NULL, false, 0, 0, SETTING(branch),
      "plain or skipinit, as model.residual"},
+    {"drop-path", AROUND, NL_WORD_VALUE, "model.dropout", NULL, false, 0, 0, SETTING(drop_path),
+     "stochastic depth: a sample leaves out a residual's branch with this probability, in training"},
     {"placement", IN(NORM_ACTIVATION) | AROUND, NL_WORD_VALUE, "norm.placement", NULL, false, 0, 0, SETTING(placement),
      "before or after"},
     {0}};

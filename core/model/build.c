@@ -15,7 +15,9 @@
 #include "operation/add.h"
 #include "operation/affine.h"
 #include "operation/cross_iteration.h"
+#include "operation/drop_path.h"
 #include "operation/dropout.h"
+#include "operation/layer_scale.h"
 #include "operation/linear.h"
 #include "operation/noise.h"
 #include "operation/normalizer.h"
@@ -463,6 +465,18 @@ void nl_add_dropout(struct nl_builder *b, const char *stem, int number)
     struct nl_dropout dropout = {.p = own(b->set ? b->set->dropout : NL_UNSAID)};
     if (b->config->model.dropout > 0)
         nl_add(b, &nl_dropout_operation, &dropout, stem, number);
+}
+
+void nl_add_drop_path(struct nl_builder *b, double p, const char *name)
+{
+    if (p > 0)
+        nl_add(b, &nl_drop_path_operation, &(struct nl_drop_path){.p = p}, name, 0);
+}
+
+void nl_add_layer_scale(struct nl_builder *b, double begin, const char *name)
+{
+    nl_add(b, &nl_layer_scale_operation, &(struct nl_layer_scale){0}, name, 0);
+    nl_scale_weight(b, begin);
 }
 
 void nl_add_shortcut(struct nl_builder *b, int shortcut, int stride, const char *stem)

@@ -68,13 +68,15 @@ void nl_add_head(struct nl_builder *b, const char *name); /* linear, to the clas
  * NL_NONE, a weight of its own. */
 void nl_add_token_head(struct nl_builder *b, int table, const char *name);
 void nl_add_conv(struct nl_builder *b, struct nl_conv shape, bool bias, const char *stem,
-                 int number); /* of out, kernel and stride */
+                 int number); /* of out, kernel and stride, and pad, if it is given, and dilation */
 void nl_add_depthwise_conv(struct nl_builder *b, struct nl_conv shape, bool bias, const char *stem, int number);
 void nl_add_norm(struct nl_builder *b, const char *stem,
                  int number); /* nothing with norm.kind = none, but for norm.noise */
 void nl_add_activation(struct nl_builder *b, const char *stem, int number);
 void nl_add_simple(struct nl_builder *b, const char *stem,
                    int number); /* the layer that config/layers.def has under this stem */
+void nl_add_drop_path(struct nl_builder *b, double p, const char *name); /* nothing with a probability of 0 */
+void nl_add_layer_scale(struct nl_builder *b, double begin, const char *name);
 void nl_add_dropout(struct nl_builder *b, const char *stem, int number); /* nothing with a probability of 0 */
 
 /* The sum with a shortcut, which is subsampled by the stride; new channels are 0. */

@@ -6,6 +6,7 @@
 
 #include "config/network.h"
 #include "model/build.h"
+#include "operation/concat.h"
 
 /* Residuals may stand in one another: what each adds, and, once its branch has ended, what the branch gave. */
 enum { DEEPEST = 32 };
@@ -13,6 +14,14 @@ struct residuals {
     int open; /* so many have begun and not ended */
     struct residual {
         int input, branch;
+    } at[DEEPEST];
+};
+
+/* Concats may, too: what the branches of each take, and what those that have ended gave. */
+struct concats {
+    int open;
+    struct concat {
+        int input, branches, branch[NL_MOST_BRANCHES];
     } at[DEEPEST];
 };
 
@@ -39,7 +48,13 @@ static void add_product(const struct listed *l)
     const char *name = nl_layer_name(l->layer);
     bool bias = l->config.model.bias == NL_SWITCH_AUTO ? !cancels_bias(l) : l->config.model.bias == NL_SWITCH_ON;
     struct nl_conv conv = {
-        .out = set->width, .kernel = set->kernel == NL_UNSAID ? 3 : set->kernel, .stride = l->layer->stride};
+        .out = set->width,
+        .kernel = set->kernel == NL_UNSAID ? 3 : set->kernel,
+        .stride = l->layer->stride,
+        .dilation = set->dilation == NL_UNSAID ? 1 : set->dilation,
+        .pads = set->padding != NL_UNSAID,
+        .pad = set->padding,
+    };
     if (l->layer->kind == NL_LAYER_LINEAR && set->width == NL_CLASSES)
         nl_add_head(l->b, name);
     else if (l->layer->kind == NL_LAYER_LINEAR)
@@ -95,7 +110,7 @@ void nl_add_simple(struct nl_builder *b, const char *stem, int number)
 static void add_sum(const struct listed *l, struct residual ended)
 {
     struct nl_builder *b = l->b;
-    char scale[64];
+    char scale[64], drop[64];
     int shortcut = ended.input;
     if (ended.branch == NL_NONE) {
         nl_set_last_gamma(b);
@@ -105,10 +120,28 @@ static void add_sum(const struct listed *l, struct residual ended)
     }
     snprintf(scale, sizeof scale, "%s.scale", nl_layer_name(l->layer));
     nl_end_branch(b, scale);
+    snprintf(drop, sizeof drop, "%s.drop_path", nl_layer_name(l->layer));
+    nl_add_drop_path(b, l->layer->set.drop_path, drop);
     nl_add_shortcut(b, shortcut, l->layer->stride, nl_layer_name(l->layer));
 }
 
-static void add_layer(const struct listed *l, struct residuals *residuals)
+static void end_branch(struct nl_builder *b, struct concat *concat)
+{
+    concat->branch[concat->branches++] = b->at;
+    b->at = concat->input;
+}
+
+static void add_joint(const struct listed *l, const struct concat *ended)
+{
+    struct nl_builder *b = l->b;
+    struct nl_new_node node = {.operation = &nl_concat_operation, .inputs = ended->branches};
+    for (int i = 0; i < ended->branches; i++)
+        node.in[i] = ended->branch[i];
+    nl_add_node(b, node, nl_layer_name(l->layer), 0);
+    b->last_gamma = NL_NONE;
+}
+
+static void add_layer(const struct listed *l, struct residuals *residuals, struct concats *concats)
 {
     struct nl_builder *b = l->b;
     const char *name = nl_layer_name(l->layer);
@@ -127,6 +160,9 @@ static void add_layer(const struct listed *l, struct residuals *residuals)
     case NL_LAYER_DROPOUT:
         nl_add_dropout(b, name, 0);
         return;
+    case NL_LAYER_LAYER_SCALE:
+        nl_add_layer_scale(b, l->layer->set.scale >= 0 ? l->layer->set.scale : 1e-6, name);
+        return;
     case NL_LAYER_RESIDUAL:
         NL_ASSERT(residuals->open < DEEPEST);
         residuals->at[residuals->open++] = (struct residual){b->at, NL_NONE};
@@ -140,6 +176,12 @@ static void add_layer(const struct listed *l, struct residuals *residuals)
     case NL_LAYER_ADD:
         add_sum(l, residuals->at[--residuals->open]);
         return;
+    case NL_LAYER_CONCAT:
+        NL_ASSERT(concats->open < DEEPEST);
+        concats->at[concats->open++] = (struct concat){.input = b->at};
+        return;
+    case NL_LAYER_BRANCH: end_branch(b, &concats->at[concats->open - 1]); return;
+    case NL_LAYER_JOIN: add_joint(l, &concats->at[--concats->open]); return;
 #define LAYER(operation, ...) case NL_LAYER_##operation:
 #include "config/layers.def"
         nl_add(b, simple[l->layer->kind].operation, NULL, name, 0);
@@ -152,7 +194,8 @@ static void add_layer(const struct listed *l, struct residuals *residuals)
     NL_BUG("a layer of kind %d", l->layer->kind);
 }
 
-static void add_with_settings(struct nl_builder *b, const struct nl_layers *layers, int i, struct residuals *residuals)
+static void add_with_settings(struct nl_builder *b, const struct nl_layers *layers, int i, struct residuals *residuals,
+                              struct concats *concats)
 {
     const struct nl_config *config = b->config;
     struct listed l = {.b = b,
@@ -166,7 +209,7 @@ static void add_with_settings(struct nl_builder *b, const struct nl_layers *laye
     b->set = &l.layer->set;
     b->residual = (enum nl_residual)l.config.model.residual;
     b->layer = l.layer;
-    add_layer(&l, residuals);
+    add_layer(&l, residuals, concats);
     b->layer = NULL;
     b->config = config;
 }
@@ -186,6 +229,7 @@ void nl_build_layers(struct nl_builder *b)
 {
     const struct nl_layers *layers = b->config->model.layers;
     struct residuals residuals = {.open = 0};
+    struct concats concats = {.open = 0};
     for (int i = 0; i < layers->count; i++)
-        add_with_settings(b, layers, place_of(b->config, layers, i), &residuals);
+        add_with_settings(b, layers, place_of(b->config, layers, i), &residuals, &concats);
 }

@@ -1,5 +1,5 @@
-/* Convolution, and depthwise convolution: one kernel for each channel. The padding keeps the size where the stride is 1
- * and the kernel odd. */
+/* Convolution, and depthwise convolution: one kernel for each channel. Where no padding is given, it keeps the size at
+ * stride 1. */
 #include "operation/conv.h"
 
 #include "operation/describe.h"
@@ -7,15 +7,29 @@
 
 enum { X = NL_PRODUCT_X, WEIGHT = NL_PRODUCT_WEIGHT, BIAS = NL_PRODUCT_BIAS };
 
-static int declare_grouped(struct nl_conv *conv, int groups, const struct nl_extent *in, struct nl_declaration *d)
+/* The places where the kernel stands along an axis of so many pixels. */
+static int outputs_of(const struct nl_conv *conv, int size)
+{
+    int steps = conv->pads ? size + 2 * conv->pad - conv->dilation * (conv->kernel - 1) - 1 : size - 1;
+    return steps < 0 ? 0 : steps / conv->stride + 1;
+}
+
+static int declare_grouped(struct nl_conv *conv, int groups, const struct nl_extent *in, struct nl_declaration *d,
+                           struct nl_error *err)
 {
     conv->groups = groups;
     conv->height = in[X].height;
     conv->width = in[X].width;
     conv->in = in[X].channels;
-    conv->pad = conv->kernel / 2;
-    conv->out_height = (conv->height - 1) / conv->stride + 1;
-    conv->out_width = (conv->width - 1) / conv->stride + 1;
+    conv->dilation = conv->dilation ? conv->dilation : 1;
+    conv->pad = conv->pads ? conv->pad : conv->kernel / 2 * conv->dilation;
+    conv->out_height = outputs_of(conv, conv->height);
+    conv->out_width = outputs_of(conv, conv->width);
+    if (conv->out_height < 1 || conv->out_width < 1)
+        return nl_fail(err,
+                       "a kernel of %d at dilation %d reaches over %d positions, and with padding %d there are %d x %d",
+                       conv->kernel, conv->dilation, conv->dilation * (conv->kernel - 1) + 1, conv->pad,
+                       conv->height + 2 * conv->pad, conv->width + 2 * conv->pad);
     size_t taps = (size_t)conv->kernel;
     d->output[d->outputs++] = (struct nl_extent){conv->out_height, conv->out_width, conv->out};
     nl_declare_product(d, 4, (size_t[]){(size_t)conv->out, (size_t)(conv->in / groups), taps, taps});
@@ -24,17 +38,15 @@ static int declare_grouped(struct nl_conv *conv, int groups, const struct nl_ext
 
 static int declare(void *arguments, const struct nl_extent *in, struct nl_declaration *d, struct nl_error *err)
 {
-    (void)err;
-    return declare_grouped(arguments, 1, in, d);
+    return declare_grouped(arguments, 1, in, d, err);
 }
 
 static int declare_depthwise(void *arguments, const struct nl_extent *in, struct nl_declaration *d,
                              struct nl_error *err)
 {
     struct nl_conv *conv = arguments;
-    (void)err;
     conv->out = in[X].channels;
-    return declare_grouped(conv, conv->out, in, d);
+    return declare_grouped(conv, conv->out, in, d, err);
 }
 
 static double work(const void *arguments)
@@ -59,8 +71,8 @@ static size_t pixel_out(const struct nl_conv *op, int n, int i, int j)
 /* The input pixel that kernel position (p, q) takes for output pixel (i, j); false: it lies outside. */
 static bool tap_of(const struct nl_conv *op, int i, int j, int p, int q, int *row, int *column)
 {
-    *row = i * op->stride + p - op->pad;
-    *column = j * op->stride + q - op->pad;
+    *row = i * op->stride + p * op->dilation - op->pad;
+    *column = j * op->stride + q * op->dilation - op->pad;
     return *row >= 0 && *row < op->height && *column >= 0 && *column < op->width;
 }
 
@@ -124,8 +136,8 @@ static void conv_dw(const struct nl_conv *op, int samples, const real *x, const 
 /* The output pixel that takes input pixel (row, column) at kernel position (p, q); false: none does. */
 static bool output_of(const struct nl_conv *op, int row, int column, int p, int q, int *i, int *j)
 {
-    *i = row + op->pad - p;
-    *j = column + op->pad - q;
+    *i = row + op->pad - p * op->dilation;
+    *j = column + op->pad - q * op->dilation;
     bool between = *i % op->stride != 0 || *j % op->stride != 0;
     *i /= op->stride;
     *j /= op->stride;
@@ -246,6 +258,7 @@ static void describe(const void *arguments, struct nl_text *json)
     const struct nl_conv *op = arguments;
     nl_json_member_number(json, "stride", op->stride);
     nl_json_member_number(json, "pad", op->pad);
+    nl_json_member_number(json, "dilation", op->dilation);
     nl_json_member_number(json, "groups", op->groups);
 }
 

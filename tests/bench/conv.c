@@ -174,6 +174,7 @@ static void bench(struct shape shape, int samples, double seconds)
                          .out = shape.out,
                          .kernel = shape.kernel,
                          .stride = shape.stride,
+                         .dilation = 1,
                          .pad = pad,
                          .x = x,
                          .w = w,

@@ -202,6 +202,7 @@ static void convolve(const struct nl_run *run, int size, int channels, const cha
                .out = channels,
                .kernel = KERNEL,
                .stride = 1,
+               .dilation = 1,
                .pad = KERNEL / 2,
                .algorithm = algorithm,
                .x = numbers(count, FACTOR_X),

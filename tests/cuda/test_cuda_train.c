@@ -63,6 +63,10 @@ static const struct net nets[] = {
      .dropout = 0.5,
      .layers = "[{conv: 4}, {norm: {eps: 0.1, momentum: 0.5}}, activation, {conv: 4}, {norm: {kind: gn, eps: 0.3}}, "
                "activation, mean-pool, {dropout: 0.2}, {linear: classes}]"},
+    {"layers of branches, even kernels and dilated ones", NL_LAYERS, .norm = NL_NORM_bn, .batch = 8,
+     .optimizer = NL_SGD, .lr = 0.05,
+     .layers = "[{conv: 4, kernel: 2, stride: 2, padding: 0}, {concat: [[], [{conv: 4, dilation: 2}, norm-activation], "
+               "[{conv: 3, kernel: 4, padding: 3, dilation: 2}]]}, activation, mean-pool, {linear: classes}]"},
 #endif
     {"transformer, ln, adamw", NL_TRANSFORMER, .depth = 1, .width = 8, .norm = NL_NORM_ln, .batch = 3,
      .optimizer = NL_ADAMW, .lr = 0.01, .dropout = 0.1, .size = 3, .before = 2},
@@ -83,6 +87,13 @@ START_TEST(what_has_no_kernel_is_named)
     } of[] = {
         {{"model.arch=layers", "model.layers=[conv: depthwise, mean-pool, linear: classes]"},
          "cuda cannot compute 'depthwise_conv' (conv1)"},
+        {{"model.arch=layers",
+          "model.layers=[{conv: 2}, {residual: [norm], drop-path: 0.1}, mean-pool, linear: classes]"},
+         "cuda cannot compute 'drop_path' (add1.drop_path)"},
+        {{"model.arch=layers", "model.layers=[{conv: 2}, layer-scale, mean-pool, linear: classes]"},
+         "cuda cannot compute 'layer_scale' (scale1)"},
+        {{"model.arch=layers", "model.layers=[{conv: 2}, upsample, mean-pool, linear: classes]"},
+         "cuda cannot compute 'upsample' (up1)"},
     };
     const struct nl_shape shape = {.height = 8, .width = 8, .channels = 3, .classes = 10};
     for (size_t i = 0; i < sizeof of / sizeof *of; i++) {

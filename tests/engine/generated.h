@@ -199,6 +199,12 @@ static inline void draw_word_of_layer(struct draws *draws, const struct nl_layer
     switch (word->form) {
     case NL_WORD_NOTHING: value = nl_strdup(""); break;
     case NL_WORD_LIST: value = draw_layers(draws, depth + 1); break;
+    case NL_WORD_BRANCHES: {
+        char *list = draw_layers(draws, depth + 1);
+        value = nl_format(draw(draws, 2) ? "[[], %s]" : "[%s, [norm]]", list);
+        free(list);
+        break;
+    }
     case NL_WORD_NAME: value = nl_format("n%d", draw(draws, 1000)); break;
     case NL_WORD_SECTION: value = nl_strdup(draw_choice(draws, nl_norm_names)); break;
     case NL_WORD_NUMBER:
@@ -218,7 +224,7 @@ static inline void draw_word_of_layer(struct draws *draws, const struct nl_layer
 static inline void draw_item(struct draws *draws, int depth, struct nl_text *out)
 {
     int item = draw(draws, NL_LAYER_ITEMS);
-    if (depth > 1 && (item == NL_LAYER_RESIDUAL || item == NL_LAYER_LAYERS))
+    if (depth > 1 && (item == NL_LAYER_RESIDUAL || item == NL_LAYER_CONCAT || item == NL_LAYER_LAYERS))
         item = NL_LAYER_NORM_ACTIVATION;
     nl_text_add(out, "{");
     draw_word_of_layer(draws, &nl_layer_words[item], depth, out);

@@ -8,21 +8,24 @@
 #include "base/memory.h"
 #include "building.h"
 #include "graph/loop.h"
+#include "normalizers.h"
 #include "operation/bias.h"
 #include "operation/concat.h"
 #include "operation/cross_iteration.h"
+#include "operation/drop_path.h"
 #include "operation/dropout.h"
 #include "operation/embedding.h"
 #include "operation/gru_cell.h"
+#include "operation/layer_scale.h"
 #include "operation/lstm_cell.h"
 #include "operation/mean_pool.h"
 #include "operation/normalizer.h"
 #include "operation/parametrize.h"
 #include "operation/scalars.h"
 #include "operation/standardize.h"
+#include "operation/upsample.h"
 #include "operation/whitening.h"
 #include "operation/zero.h"
-#include "normalizers.h"
 #include "operations.h"
 
 /* ---- networks ---- */
@@ -167,6 +170,24 @@ static void normalized_by_window(struct nl_graph *graph)
     int pooled = add(graph, &nl_mean_pool_operation, &(struct nl_mean_pool){0}, "pool", 1, (int[]){c}, 0);
     int d = activate(graph, normalize_by_window(graph, linear(graph, pooled, 6, "fc", 0), "norm3"), NL_TANH, "act3");
     nl_graph_end(graph, linear(graph, d, CLASSES, "head", 0));
+}
+
+/* A convolution of even size, a dilated one, maps that grow again, and a branch that a sample may leave out. */
+static void branched(struct nl_graph *graph)
+{
+    struct nl_conv even = {.out = 4, .kernel = 2, .stride = 2, .pads = true},
+                   dilated = {.out = 4, .kernel = 3, .stride = 1, .dilation = 2},
+                   depthwise = {.kernel = 4, .stride = 1, .pads = true, .pad = 2};
+    int a = add(graph, &nl_conv_operation, &even, "conv1", 1, (int[]){begin(graph, 4, 6, 2)}, 0);
+    int b = add(graph, &nl_conv_operation, &dilated, "conv2", 1, (int[]){activate(graph, a, NL_TANH, "act1")}, 0);
+    int c = add(graph, &nl_layer_scale_operation, NULL, "scale", 1, (int[]){b}, 0);
+    int d = sum(graph, add(graph, &nl_drop_path_operation, &(struct nl_drop_path){.p = 0.4}, "drop", 1, (int[]){c}, 0),
+                a, "add");
+    int e = add(graph, &nl_upsample_operation, NULL, "up", 1, (int[]){activate(graph, d, NL_GELU, "act2")}, 0);
+    int f = add(graph, &nl_depthwise_conv_operation, &depthwise, "conv3", 1, (int[]){e}, 0);
+    int pooled = add(graph, &nl_mean_pool_operation, &(struct nl_mean_pool){0}, "pool", 1,
+                     (int[]){activate(graph, f, NL_TANH, "act3")}, 0);
+    nl_graph_end(graph, linear(graph, pooled, CLASSES, "head", 0));
 }
 
 /* Branches with learned scalars: the first takes what goes around it as well, the second stands after a constant. */
@@ -545,6 +566,7 @@ const struct network networks[NETWORKS] = {{"lstm", lstm_layer_norm, 6, 0, false
                                            {"normalizers", normalized_anew, 6, 0, false},
                                            {"window of batches", normalized_by_window, 6, 0, false},
                                            {"scaled", scaled, 6, 0, false},
+                                           {"branched", branched, 6, 0, false},
                                            {"normalizers of a sample", normalized_by_sample, 6, 0, false},
                                            {"language", network_language_model, 8, 4, false},
                                            {"bigram", network_bigram, 6, 0, false},

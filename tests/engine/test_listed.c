@@ -56,6 +56,12 @@ static const char *const nets[] = {
     "branch: skipinit}, mean-pool, {linear: classes}]",
     "[{layers: [{conv: 4}, norm-activation], repeat: 2, placement: after, norm: {kind: gn, affine: element}}, "
     "{residual: [dropout]}, mean-pool, {linear: classes}]",
+    "[{conv: 4, kernel: 2, stride: 2, padding: 1}, {concat: [[], [norm-activation, {conv: 3, dilation: 2}], [max-pool, "
+    "{conv: 2, kernel: 1}, activation, upsample], []]}, norm, {residual: [{conv: 13}, {layer-scale: 0.5}], drop-path: "
+    "0.4}, mean-pool, {linear: classes}]",
+    "[{concat: [[{conv: 3}, {residual: [norm, activation, {conv: 5, kernel: 4, padding: 1, stride: 2}]}], [{conv: "
+    "depthwise, kernel: 1, stride: 2}]], name: two, norm: ln}, {residual: [upsample, max-pool, activation], drop-path: "
+    "0.2}, layer-scale: 2, {linear: classes}]",
 };
 enum { NETS = sizeof nets / sizeof *nets };
 
@@ -288,6 +294,10 @@ START_TEST(texts_are_canonical_and_read_back)
          "[{norm: {eps: 0.001, momentum: 0.1, stat_batch: auto}}, {dropout: 0.3}, {linear: classes}]"},
         {"[{branch: skipinit, residual: [norm: {gamma_init: 00.50}]}, linear: classes]",
          "[{residual: [{norm: {gamma_init: 0.5}}], branch: skipinit}, {linear: classes}]"},
+        {"[{concat: [[], [{layers: [norm: ], drop-path: 0.10}]], name: a}, {padding: +0, conv: 2, dilation: 2, kernel: "
+         "2}, {layer-scale: 1e-2}, layer-scale: , upsample, {linear: classes}]",
+         "[{concat: [[], [{layers: [norm], drop-path: 0.1}]], name: a}, {conv: 2, kernel: 2, padding: 0, dilation: 2}, "
+         "{layer-scale: 0.01}, layer-scale, upsample, {linear: classes}]"},
         {"[]", "[]"},
     };
     for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
@@ -305,8 +315,8 @@ END_TEST
 /* Only layers may stand without a value, and what of them has a default. */
 START_TEST(a_word_without_its_value_is_refused)
 {
-    static const char *const blank[] = {"conv",       "linear",   "norm-activation", "dropout", "norm",
-                                        "activation", "max-pool", "mean-pool",       "position"};
+    static const char *const blank[] = {"conv",       "linear",   "norm-activation", "dropout",  "norm",
+                                        "activation", "max-pool", "mean-pool",       "upsample", "layer-scale"};
     for (int of_norm = 0; of_norm < 2; of_norm++)
         for (const struct nl_layer_word *word = of_norm ? nl_layer_norm_words : nl_layer_words; word->name; word++) {
             bool may = false;
@@ -316,13 +326,19 @@ START_TEST(a_word_without_its_value_is_refused)
             while (!(word->items >> host & 1))
                 host++;
             bool alone = of_norm || word - nl_layer_words < NL_LAYER_ITEMS;
-            const char *list = nl_layer_words[host].form == NL_WORD_LIST ? "[norm]" : "null";
+            enum nl_word_form of_host = nl_layer_words[host].form;
+            const char *list = of_host == NL_WORD_LIST       ? "[norm]"
+                               : of_host == NL_WORD_BRANCHES ? "[[], [norm]]"
+                                                             : "null";
             char *item = alone ? nl_strdup("") : nl_format("%s: %s, ", nl_layer_words[host].name, list);
             char *text = nl_format(of_norm ? "[%s{norm: {%s: null}}, mean-pool, linear: classes]"
                                            : "[{%s%s: null}, mean-pool, linear: classes]",
                                    item, word->name);
-            char *expected = nl_format(
-                word->form == NL_WORD_LIST ? "'%s' must be a list of layers" : "'%s' needs one value", word->name);
+            char *expected =
+                nl_format(word->form == NL_WORD_LIST       ? "'%s' must be a list of layers"
+                          : word->form == NL_WORD_BRANCHES ? "'%s' must be a list of branches, each a list of layers"
+                                                           : "'%s' needs one value",
+                          word->name);
             struct nl_error err = {""};
             const struct nl_layers *layers = nl_layers_parse(text, &err, NULL);
             ck_assert_msg((!layers && strcmp(err.text, expected) == 0) == !may, "%s: %s", text,
@@ -372,6 +388,19 @@ START_TEST(what_is_wrong_is_said)
         {"[{dropout: all}, linear: classes]", "'model.dropout' must be a number, not 'all'"},
         {"[{width: 3}, linear: classes]", "this is not a layer"},
         {"[[norm], linear: classes]", "this is not a layer"},
+        {"[{conv: 2, kernel: 4}, linear: classes]",
+         "an even 'kernel' needs 'padding': 4 has no middle, around which the padding would be the same"},
+        {"[{conv: 2, kernel: 32}, linear: classes]", "'kernel' must be a number from 1 to 31, not '32'"},
+        {"[{conv: 2, padding: -1}, linear: classes]", "'padding' must be a number from 0 to 31, not '-1'"},
+        {"[{conv: 2, dilation: 0}, linear: classes]", "'dilation' must be a number from 1 to 31, not '0'"},
+        {"[{concat: [norm]}, linear: classes]", "'concat' must be a list of branches, each a list of layers"},
+        {"[{concat: [[norm]]}, linear: classes]", "'concat' takes 2 to 4 branches, not 1"},
+        {"[{concat: [[], [], [], [], []]}, linear: classes]", "'concat' takes 2 to 4 branches, not 5"},
+        {"[{concat: [[], [{conv: 2}]], stride: 2}, linear: classes]",
+         "an empty branch is the input itself, which has no convolution that could have the 'stride'"},
+        {"[{residual: [upsample]}, linear: classes]",
+         "a residual whose layers enlarge height and width needs a 'shortcut'"},
+        {"[{residual: [norm], drop-path: 1}, linear: classes]", "'model.dropout' must be from 0 to 0.95, not 1"},
     };
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         struct nl_error err = {""}, hint = {""};

@@ -25,7 +25,7 @@ for arch in rnn lstm gru; do save model.arch=$arch $small data.as=rows norm.kind
 save model.arch=lstm $small data.name=sort data.min_length=3 norm.kind=bn norm.time_limit=2
 save model.arch=transformer $small model.heads=2 data.name=text data.context=8 norm.kind=rms model.gated=true norm.qk=true model.tied=true norm.placement=deepnorm
 save model.arch=transformer $small model.heads=2 data.as=patches model.pool_tokens=class norm.kind=ln
-for name in vgg11_digits mobilenet_synth residual_mlp_digits; do save "$root/configs/$name.yaml"; done
+for name in vgg11_digits mobilenet_synth residual_mlp_digits convnext_digits densenet_digits wrn16_synth; do save "$root/configs/$name.yaml"; done
 
 python3 - "$root" <<'PYTHON'
 import json, pathlib, re, struct, sys

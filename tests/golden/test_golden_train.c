@@ -26,10 +26,19 @@ static const struct {
     const char *name;
     int cases, evaluations;
 } files[] = {
-    {"train", 50, 4},           {"weights_train", 15, 0}, {"residual", 20, 0},
-    {"running", 25, 2},         {"train_sample", 12, 0},  {"train_mix", 8, 6},
-    {"train_white", 6, 4},      {"train_keys", 14, 2},    {"train_transformer", 35, 0},
-    {"train_recurrent", 25, 0}, {"train_lengths", 17, 0}, {"train_optimizers", 10, 0},
+    {"train", 50, 4},
+    {"weights_train", 15, 0},
+    {"residual", 20, 0},
+    {"running", 25, 2},
+    {"train_sample", 12, 0},
+    {"train_mix", 8, 6},
+    {"train_white", 6, 4},
+    {"train_keys", 14, 2},
+    {"train_transformer", 35, 0},
+    {"train_recurrent", 25, 0},
+    {"train_lengths", 17, 0},
+    {"train_layers", 9, 0},
+    {"train_optimizers", 10, 0},
     {"transfer", 25, 10},
 };
 enum { FILES = sizeof files / sizeof *files };

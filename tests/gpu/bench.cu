@@ -167,7 +167,7 @@ static void convolution(int replicas, int samples, int size, int channels, enum 
     struct nl_conv op = {};
     op.height = op.width = op.out_height = op.out_width = size;
     op.in = op.out = channels;
-    op.kernel = 3, op.stride = 1, op.pad = 1;
+    op.kernel = 3, op.stride = 1, op.dilation = 1, op.pad = 1;
     op.precision = precision;
     op.x = reals(count), op.y = reals(count), op.dy = reals(count), op.dx = reals(count), op.w = reals(weights),
     op.dw = reals(weights);

@@ -120,6 +120,7 @@ struct spec {
     int samples, capacity;          /* capacity 0: samples */
     int height, width, channels;    /* of x; 0: 1 */
     int out, kernel, stride, pad;   /* linear, conv; out, stride: sum (x is what the shortcut takes) */
+    int dilation;                   /* conv; 0: 1 */
     enum nl_conv_algorithm algorithm;
     bool weight, bias;              /* weight: scalars */
     const struct nl_norm *norm;
@@ -269,8 +270,9 @@ static inline struct probe probe_make(const struct nl_backend *backend, int repl
         break;
     case CONV:
     case DEPTHWISE: {
-        int out_height = (height + 2 * spec.pad - spec.kernel) / stride + 1,
-            out_width = (width + 2 * spec.pad - spec.kernel) / stride + 1;
+        int dilation = or_one(spec.dilation), reach = dilation * (spec.kernel - 1) + 1,
+            out_height = (height + 2 * spec.pad - reach) / stride + 1,
+            out_width = (width + 2 * spec.pad - reach) / stride + 1;
         size_t groups = spec.kind == DEPTHWISE ? channels : 1,
                weights = (size_t)spec.kernel * (size_t)spec.kernel * channels / groups * out;
         p.conv = (struct nl_conv){.height = height,
@@ -281,6 +283,7 @@ static inline struct probe probe_make(const struct nl_backend *backend, int repl
                                   .out = spec.out,
                                   .kernel = spec.kernel,
                                   .stride = stride,
+                                  .dilation = dilation,
                                   .pad = spec.pad,
                                   .groups = (int)groups,
                                   .algorithm = spec.algorithm};

@@ -111,7 +111,8 @@ CASES = {
     "encoder-lengths": ["data.name=parity", "data.length=6", "data.min_length=2", *[word for word in VIT if "data." not in word], "norm.kind=bn"],
     "encoder-class-lengths": ["data.name=parity", "data.length=6", "data.min_length=2", *[word for word in VIT if "data." not in word],
                               "model.pool_tokens=class", "norm.kind=gn"],
-    **{f"configs-{name}": [str(ROOT / "configs" / f"{name}.yaml")] for name in ("vgg11_digits", "residual_mlp_digits", "mobilenet_synth", "resnet8_synth", "vit_digits")},
+    **{f"configs-{name}": [str(ROOT / "configs" / f"{name}.yaml")] for name in ("vgg11_digits", "residual_mlp_digits", "mobilenet_synth", "resnet8_synth", "vit_digits", "convnext_digits",
+                                                                                    "densenet_digits", "wrn16_synth")},
 }
 
 

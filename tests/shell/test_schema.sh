@@ -108,6 +108,7 @@ sweep: {zip: [{train.batch: [8, 16], train.lr: [0.1, 0.2]}, {norm.kind: [bn, ln]
 sweep: {grid: {norm.kind: [bn, ln]}, exclude: [{norm.kind: bn}], baseline: {norm.kind: ln}}
 {model: {arch: layers, layers: [{conv: 4, kernel: 5, stride: 2, bias: off, name: a}, norm, {norm: gn}, {norm: {kind: gn, groups: 2}}, norm-activation, max-pool, {linear: classes}]}, norm.groups: 2}
 {model: {arch: layers, layers: [{layers: [{conv: depthwise}, {conv: , kernel: 1}, activation, {activation: gelu}], width: 3, repeat: 2}, {residual: [{conv: 5}], shortcut: [{conv: 5}]}, mean-pool, dropout, {linear: classes}]}}
+{model: {arch: layers, layers: [{conv: 4, kernel: 2, padding: 0, dilation: 2}, {concat: [[], [norm, {conv: 3}], [max-pool, upsample]], name: a, drop-path: 0.1}, {layer-scale: 0.1}, layer-scale, {residual: [norm], drop-path: 0}, {linear: classes}]}}
 {model: {arch: layers}, sweep: {grid: {model.layers: [[{linear: classes}], [norm, {linear: classes}]]}}}
 {model: {arch: layers, layers: [{conv: 4, name: a}, {norm: bn, name: b}, {linear: classes}]}, sweep: {grid: {model.layers.b.norm.kind: [bn, ln], model.layers.a.kernel: [1, 3], model.layers.1.conv: "4:8:4"}, baseline: {model.layers.b.norm.kind: bn}}}
 {model: {arch: layers, layers: [{conv: 4, name: a}, {norm: bn, name: b}, {linear: classes}]}, sweep: {zip: {model.layers.b.norm.affine: [none, channel], train.lr: [1, 2]}, exclude: {model.layers.b.norm.affine: none}}}
@@ -162,8 +163,10 @@ model: {pool: [1, 1]}
 model: {depth: {a: 1}}
 model: {arch: layers, layers: conv}
 model: {arch: layers, layers: [nrom, {linear: classes}]}
-model: {arch: layers, layers: [{conv: 3, kernel: 2}, {linear: classes}]}
+model: {arch: layers, layers: [{conv: 3, kernel: 32}, {linear: classes}]}
 model: {arch: layers, layers: [{conv: 3, repeat: 2}, {linear: classes}]}
+model: {arch: layers, layers: [{concat: [norm, conv]}, {linear: classes}]}
+model: {arch: layers, layers: [{concat: [[norm]]}, {linear: classes}]}
 model: {arch: layers, layers: [{norm: {kind: gn, eps: 2}}, {linear: classes}]}
 model: {arch: layers, layers: [{layers: []}, {linear: classes}]}
 model: {arch: layers, layers: [{max-pool: 2}, {linear: classes}]}

@@ -44,11 +44,14 @@ class LayerNormOfImages(nn.LayerNorm):
 
 def conv(at: Place) -> Made:
     set, weight = at.settings, at.weight
-    if weight is None or weight.shape[2] % 2 == 0:  # a kernel of even size leaves a row and a column more
+    if weight is None:
+        return None
+    steps = (n + 2 * set["pad"] - set["dilation"] * (weight.shape[2] - 1) - 1 for n in at.shape[:2])
+    if [n // set["stride"] + 1 for n in steps] != set["shapes"][0][:2]:  # an even kernel without padding of its own leaves a row more
         return None
     return nn.Conv2d(
-        weight.shape[1] * set["groups"], weight.shape[0], weight.shape[2], set["stride"], set["pad"],
-        groups=set["groups"], bias=at.bias is not None, device="meta",
+        weight.shape[1] * set["groups"], weight.shape[0], weight.shape[2], set["stride"], set["pad"], set["dilation"],
+        set["groups"], bias=at.bias is not None, device="meta",
     )  # fmt: skip
 
 
@@ -81,6 +84,10 @@ def max_pool(at: Place) -> Made:
 def mean_pool(at: Place) -> Made:
     """Its output is (N, C, 1, 1), from which the network takes the ones."""
     return nn.AdaptiveAvgPool2d(1) if at.is_image and not at.has_others else None
+
+
+def upsample(at: Place) -> Made:
+    return nn.Upsample(scale_factor=2)
 
 
 def lrn(at: Place) -> Made:
@@ -146,4 +153,5 @@ MODULES: dict[str, Callable[[Place], Made]] = {
     "max_pool": max_pool,
     "mean_pool": mean_pool,
     "normalize": normalize,
+    "upsample": upsample,
 }

@@ -21,7 +21,7 @@ from .operations import OPERATIONS, Call
 Values = Dict[int, Tensor]
 Node = Dict[str, Any]
 FRAME = ("name", "operation", "in", "out", "shapes", "states", "loop")  # of a node; the rest the operation says of itself
-IMAGES = ("conv", "depthwise_conv", "max_pool")  # operations that take and make images
+IMAGES = ("conv", "depthwise_conv", "max_pool", "upsample")  # operations that take and make images
 WEIGHTS = ("parametrize", "spectral_norm")  # operations that make the weight of another
 
 

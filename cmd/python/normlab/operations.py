@@ -94,8 +94,8 @@ def linear(call: Call, x: Tensor, weight: Tensor, bias: Maybe = None) -> Tensor:
 
 def conv(call: Call, x: Tensor, weight: Tensor, bias: Maybe = None) -> Tensor:
     set = call.settings
-    y = F.conv2d(images(x), weight, bias, set["stride"], set["pad"], groups=set["groups"]).permute(0, 2, 3, 1)
-    height, width = ((n - 1) // set["stride"] + 1 for n in x.shape[1:3])  # a kernel of even size leaves one more
+    y = F.conv2d(images(x), weight, bias, set["stride"], set["pad"], set["dilation"], set["groups"]).permute(0, 2, 3, 1)
+    height, width = set["shapes"][0][:2]  # a kernel of even size without padding of its own leaves one more
     return y[:, :height, :width]
 
 
@@ -119,6 +119,19 @@ def take(call: Call, x: Tensor, lengths: Maybe = None) -> Tensor:
 
 def dropout(call: Call, x: Tensor) -> Tensor:
     return F.dropout(x, call.settings["p"], call.training)
+
+
+def drop_path(call: Call, x: Tensor) -> Tensor:
+    """Of a whole sample: torchvision.ops.StochasticDepth of mode "row"."""
+    return x * F.dropout(x.new_ones(len(x), 1, 1, 1), call.settings["p"], call.training)
+
+
+def layer_scale(call: Call, x: Tensor, weight: Tensor) -> Tensor:
+    return x * weight
+
+
+def upsample(call: Call, x: Tensor) -> Tensor:
+    return F.interpolate(images(x), scale_factor=2, mode="nearest").permute(0, 2, 3, 1)
 
 
 def noise(call: Call, x: Tensor) -> Tensor:
@@ -470,6 +483,7 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "conv": conv,
     "cross_iteration": normalize,
     "depthwise_conv": conv,
+    "drop_path": drop_path,
     "dropout": dropout,
     "embedding": embedding,
     "formula": formula,
@@ -477,6 +491,7 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "gate": gate,
     "gru_cell": gru_cell,
     "hold": hold,
+    "layer_scale": layer_scale,
     "linear": linear,
     "lrn": lrn,
     "lstm_cell": lstm_cell,
@@ -497,6 +512,7 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "take": take,
     "transpose": same,
     "transpose_int32": same,
+    "upsample": upsample,
     "whitening": whitening,
     "zero": zero,
 }

@@ -124,7 +124,7 @@ struct nl_conv_part {
     bool ends;        /* they are the last */
 };
 
-/* conv_direct.c, conv_weights.c: where they apply, kernels of NL_CONV_KERNEL x NL_CONV_KERNEL at most */
+/* conv_direct.c, conv_weights.c: where they apply, kernels of NL_CONV_KERNEL x NL_CONV_KERNEL at most, not dilated */
 enum { NL_CONV_KERNEL = 3 };
 bool nl_cpu_conv_forward_is_direct(const struct nl_conv *op);
 bool nl_cpu_conv_dx_is_direct(const struct nl_conv *op);
@@ -136,8 +136,8 @@ void nl_cpu_conv_dw_direct(const struct nl_conv *op, int samples, const float *x
                            const struct nl_conv_part *part, float *dw);
 struct nl_micro nl_cpu_conv_direct_micro(const struct nl_conv *op);
 
-/* conv_winograd.c: for 3 x 3 kernels at stride 1 between images of the same size, of channels that it takes, where it
- * saves half the products at least */
+/* conv_winograd.c: for 3 x 3 kernels, not dilated, at stride 1 between images of the same size, of channels that it
+ * takes, where it saves half the products at least */
 bool nl_cpu_conv_is_winograd(const struct nl_conv *op);
 void nl_cpu_conv_forward_winograd(const struct nl_conv *op, int samples, const float *x, const float *w, const float *b,
                                   float *y);

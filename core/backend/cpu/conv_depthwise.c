@@ -7,14 +7,14 @@
 #include "base/team.h"
 #include "operation/conv.h"
 
-/* The output positions whose input position i stride + tap - pad lies in [0, size): [first, end). */
+/* The output positions whose input position i stride + tap dilation - pad lies in [0, size): [first, end). */
 struct span {
     int first, end;
 };
 
 static struct span inside(const struct nl_conv *op, int tap, int size, int outputs)
 {
-    int offset = tap - op->pad, last = size - 1 - offset;
+    int offset = tap * op->dilation - op->pad, last = size - 1 - offset;
     struct span span = {offset < 0 ? (-offset + op->stride - 1) / op->stride : 0, last < 0 ? 0 : last / op->stride + 1};
     span.end = span.end > outputs ? outputs : span.end;
     span.first = span.first > span.end ? span.end : span.first;
@@ -40,7 +40,8 @@ static struct row row_of(const struct nl_conv *op, int i, int p, int q)
 {
     struct span columns = inside(op, q, op->width, op->out_width);
     size_t channels = (size_t)op->out, pixels = (size_t)(columns.end - columns.first);
-    ptrdiff_t x = (ptrdiff_t)(i * op->stride + p - op->pad) * op->width + columns.first * op->stride + q - op->pad;
+    ptrdiff_t x = (ptrdiff_t)(i * op->stride + p * op->dilation - op->pad) * op->width + columns.first * op->stride +
+                  q * op->dilation - op->pad;
     return (struct row){pixels, pixels ? (size_t)x * channels : 0,
                         ((size_t)i * (size_t)op->out_width + (size_t)columns.first) * channels,
                         (size_t)op->stride * channels};

@@ -273,8 +273,8 @@ static void run_batch(struct batch *batch, int samples)
 /* Tiles may leave out one pixel at each end, so taps reach at most one pixel beyond the image. */
 bool nl_cpu_conv_forward_is_direct(const struct nl_conv *op)
 {
-    return op->kernel <= NL_CONV_KERNEL && op->pad <= op->kernel / 2 && op->stride <= MOST_STRIDE &&
-           input_channels(op->in) > 0;
+    return op->kernel <= NL_CONV_KERNEL && op->dilation == 1 && op->pad <= op->kernel / 2 &&
+           op->stride <= MOST_STRIDE && input_channels(op->in) > 0;
 }
 
 static struct image x_of(const struct nl_conv *op, size_t wide)
@@ -332,8 +332,8 @@ void nl_cpu_conv_forward_direct(const struct nl_conv *op, int samples, const flo
 
 bool nl_cpu_conv_dx_is_direct(const struct nl_conv *op)
 {
-    return op->kernel <= NL_CONV_KERNEL && op->pad <= op->kernel / 2 && op->kernel - 1 - op->pad <= op->stride &&
-           op->stride <= MOST_STRIDE && input_channels(op->out) > 0;
+    return op->kernel <= NL_CONV_KERNEL && op->dilation == 1 && op->pad <= op->kernel / 2 &&
+           op->kernel - 1 - op->pad <= op->stride && op->stride <= MOST_STRIDE && input_channels(op->out) > 0;
 }
 
 /* The pixels (i, j) of dx with i mod stride = row, j mod stride = column: dx[i][j] = sum over the taps (p, q) that meet

@@ -7,37 +7,56 @@
 
 #include "backend/cpu/conv.h"
 
-/* The taps of output pixel (i, j) in kernel row p: input columns j stride - pad + q for q in [first, end) are
- * inside. */
+/* Columns that stand side by side in x and among the taps: those of a kernel row, or, of a dilated one, one alone. */
+static int run_of(const struct nl_conv *op)
+{
+    return op->dilation == 1 ? op->kernel : 1;
+}
+
+/* The columns of x from `start` on, so many, of which those in [first, end) are inside. */
 struct span {
     int first, end;
 };
 
-static struct span inside(int start, int kernel, int size)
+static struct span inside(int start, int columns, int size)
 {
-    struct span span = {start < 0 ? -start : 0, size - start < kernel ? size - start : kernel};
+    struct span span = {start < 0 ? -start : 0, size - start < columns ? size - start : columns};
+    if (span.first > columns)
+        span.first = columns;
     if (span.end < span.first)
         span.end = span.first;
     return span;
 }
 
+struct pixel {
+    int row, column;
+};
+
+/* The input pixel, maybe outside, that output pixel (i, j) sees through a tap. */
+static struct pixel first_of(const struct nl_conv *op, int i, int j, int tap)
+{
+    return (struct pixel){i * op->stride + tap / op->kernel * op->dilation - op->pad,
+                          j * op->stride + tap % op->kernel * op->dilation - op->pad};
+}
+
 static void unfold(const struct nl_conv *op, const float *x, float *taps)
 {
-    size_t in = (size_t)op->in, line = (size_t)op->kernel * in; /* taps of one kernel row: neighbours in x as well */
+    int columns = run_of(op), runs = op->kernel * op->kernel / columns;
+    size_t in = (size_t)op->in, line = (size_t)columns * in;
     for (int i = 0; i < op->out_height; i++)
         for (int j = 0; j < op->out_width; j++)
-            for (int p = 0; p < op->kernel; p++, taps += line) {
-                int row = i * op->stride + p - op->pad, column = j * op->stride - op->pad;
-                if (row < 0 || row >= op->height) {
+            for (int run = 0; run < runs; run++, taps += line) {
+                struct pixel first = first_of(op, i, j, run * columns);
+                if (first.row < 0 || first.row >= op->height) {
                     memset(taps, 0, line * sizeof *taps);
                     continue;
                 }
-                struct span span = inside(column, op->kernel, op->width);
-                const float *from = x + (size_t)row * (size_t)op->width * in;
+                struct span span = inside(first.column, columns, op->width);
+                const float *from = x + (size_t)first.row * (size_t)op->width * in;
                 for (size_t k = 0; k < (size_t)span.first * in; k++)
                     taps[k] = 0;
                 for (size_t k = (size_t)span.first * in; k < (size_t)span.end * in; k++)
-                    taps[k] = from[(ptrdiff_t)k + column * (ptrdiff_t)in];
+                    taps[k] = from[(ptrdiff_t)k + first.column * (ptrdiff_t)in];
                 for (size_t k = (size_t)span.end * in; k < line; k++)
                     taps[k] = 0;
             }
@@ -45,18 +64,19 @@ static void unfold(const struct nl_conv *op, const float *x, float *taps)
 
 static void fold(const struct nl_conv *op, const float *dtaps, float *dx)
 {
-    size_t in = (size_t)op->in, line = (size_t)op->kernel * in;
+    int columns = run_of(op), runs = op->kernel * op->kernel / columns;
+    size_t in = (size_t)op->in, line = (size_t)columns * in;
     memset(dx, 0, (size_t)op->height * (size_t)op->width * in * sizeof *dx);
     for (int i = 0; i < op->out_height; i++)
         for (int j = 0; j < op->out_width; j++)
-            for (int p = 0; p < op->kernel; p++, dtaps += line) {
-                int row = i * op->stride + p - op->pad, column = j * op->stride - op->pad;
-                if (row < 0 || row >= op->height)
+            for (int run = 0; run < runs; run++, dtaps += line) {
+                struct pixel first = first_of(op, i, j, run * columns);
+                if (first.row < 0 || first.row >= op->height)
                     continue;
-                struct span span = inside(column, op->kernel, op->width);
-                float *to = dx + (size_t)row * (size_t)op->width * in;
+                struct span span = inside(first.column, columns, op->width);
+                float *to = dx + (size_t)first.row * (size_t)op->width * in;
                 for (size_t k = (size_t)span.first * in; k < (size_t)span.end * in; k++)
-                    to[(ptrdiff_t)k + column * (ptrdiff_t)in] += dtaps[k];
+                    to[(ptrdiff_t)k + first.column * (ptrdiff_t)in] += dtaps[k];
             }
 }
 

@@ -26,7 +26,7 @@ struct weights {
 
 bool nl_cpu_conv_dw_is_direct(const struct nl_conv *op)
 {
-    return op->kernel <= NL_CONV_KERNEL;
+    return op->kernel <= NL_CONV_KERNEL && op->dilation == 1;
 }
 
 /* The tiles of (in, wide) weights, the widest first. Without memory, only their number. */

@@ -59,8 +59,8 @@ static bool is_worth_it(int height, int width)
 
 bool nl_cpu_conv_is_winograd(const struct nl_conv *op)
 {
-    return op->algorithm == NL_CONV_WINOGRAD && op->kernel == NL_CONV_KERNEL && op->stride == 1 && op->pad == 1 &&
-           is_taken(op->in) && is_taken(op->out) && is_worth_it(op->height, op->width);
+    return op->algorithm == NL_CONV_WINOGRAD && op->kernel == NL_CONV_KERNEL && op->dilation == 1 && op->stride == 1 &&
+           op->pad == 1 && is_taken(op->in) && is_taken(op->out) && is_worth_it(op->height, op->width);
 }
 
 /* A chunk's patches and sums lie in the second cache, together with the weights. */

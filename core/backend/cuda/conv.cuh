@@ -25,14 +25,15 @@ struct nl_from_memory : nl_as_it_is {
 /* What the operands need of an nl_conv: every fetch divides by most of it. */
 struct shape {
     struct nl_divisor height, width, in, out_height, out_width, out, kernel, stride;
-    int pad;
+    int pad, dilation;
 };
 
 static struct shape shape_of(const struct nl_conv *op)
 {
     return {nl_divisor_of(op->height),     nl_divisor_of(op->width),     nl_divisor_of(op->in),
             nl_divisor_of(op->out_height), nl_divisor_of(op->out_width), nl_divisor_of(op->out),
-            nl_divisor_of(op->kernel),     nl_divisor_of(op->stride),    op->pad};
+            nl_divisor_of(op->kernel),     nl_divisor_of(op->stride),    op->pad,
+            op->dilation};
 }
 
 /* An element of an operand, counted from its first; NOWHERE: there is none. Of a pointer that may be NULL the compiler
@@ -98,7 +99,8 @@ static __device__ struct pixel patch_at(const struct shape &s, unsigned index, u
 static __device__ inline struct spot place_in(const struct pixel &patch, const struct shape &s, unsigned of_patch)
 {
     struct nl_division channel = nl_divide(of_patch, s.in), tap = nl_divide(channel.quotient, s.kernel);
-    unsigned row = (unsigned)patch.row + tap.quotient, column = (unsigned)patch.column + tap.rest; /* -1 is huge */
+    unsigned row = (unsigned)patch.row + tap.quotient * (unsigned)s.dilation,
+             column = (unsigned)patch.column + tap.rest * (unsigned)s.dilation; /* -1 is huge */
     return {row < s.height.by && column < s.width.by
                 ? patch.sample + (row * s.width.by + column) * s.in.by + channel.rest
                 : NOWHERE,
@@ -136,7 +138,8 @@ template <class Source> struct seen_by : Source {
     __device__ struct spot place(const line_type &p, unsigned from) const
     {
         struct nl_division channel = nl_divide(from, s.out), tap = nl_divide(channel.quotient, s.kernel);
-        int row = p.row + s.pad - (int)tap.quotient, column = p.column + s.pad - (int)tap.rest;
+        int row = p.row + s.pad - (int)tap.quotient * s.dilation,
+            column = p.column + s.pad - (int)tap.rest * s.dilation;
         if (row < 0 || column < 0)
             return {NOWHERE, 0};
         struct nl_division i = nl_divide((unsigned)row, s.stride), j = nl_divide((unsigned)column, s.stride);
