@@ -306,12 +306,20 @@ static const struct {
     const char *stem;
     double divides;
 } written[NL_LAYER_KINDS] = {
-    [NL_LAYER_CONV] = {"conv", 1},         [NL_LAYER_LINEAR] = {"fc", 1},
+    [NL_LAYER_CONV] = {"conv", 1},
+    [NL_LAYER_LINEAR] = {"fc", 1},
 #define LAYER(operation, word, stem, divides, ...) [NL_LAYER_##operation] = {stem, divides},
 #include "config/layers.def"
-    [NL_LAYER_DROPOUT] = {"drop", 1},      [NL_LAYER_LAYER_SCALE] = {"scale", 1}, [NL_LAYER_RESIDUAL] = {"residual", 1},
-    [NL_LAYER_CONCAT] = {"fork", 1},       [NL_LAYER_NORM] = {"norm", 1},         [NL_LAYER_ACTIVATION] = {"act", 1},
-    [NL_LAYER_SHORTCUT] = {"shortcut", 1}, [NL_LAYER_ADD] = {"add", 1},           [NL_LAYER_BRANCH] = {"branch", 1},
+    [NL_LAYER_DROPOUT] = {"drop", 1},
+    [NL_LAYER_LAYER_SCALE] = {"scale", 1},
+    [NL_LAYER_SQUEEZE_EXCITATION] = {"se", 1},
+    [NL_LAYER_RESIDUAL] = {"residual", 1},
+    [NL_LAYER_CONCAT] = {"fork", 1},
+    [NL_LAYER_NORM] = {"norm", 1},
+    [NL_LAYER_ACTIVATION] = {"act", 1},
+    [NL_LAYER_SHORTCUT] = {"shortcut", 1},
+    [NL_LAYER_ADD] = {"add", 1},
+    [NL_LAYER_BRANCH] = {"branch", 1},
     [NL_LAYER_JOIN] = {"concat", 1},
 };
 
@@ -514,6 +522,7 @@ static double expand_item(struct expansion *e, const struct scope *scope, struct
 #include "config/layers.def"
     case NL_LAYER_DROPOUT:
     case NL_LAYER_LAYER_SCALE:
+    case NL_LAYER_SQUEEZE_EXCITATION:
     case NL_LAYER_NORM:
     case NL_LAYER_ACTIVATION:
         add(e, scope, item, item->kind, "");

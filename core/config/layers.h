@@ -4,6 +4,7 @@
  *     - {conv: 16, kernel: 2, stride: 2, padding: 0}   - {conv: 16, dilation: 2}
  *     - norm                                    - norm: {kind: gn, groups: 4}
  *     - activation                              - norm-activation: both, in the order of norm.placement
+ *     - {squeeze-excitation: 8, name: se}
  *     - mean-pool, dropout: 0.3                 - linear: 64, and linear: classes at the end
  *     - {residual: [conv, norm], shortcut: [{conv: , kernel: 1}], stride: 2}
  *     - {residual: [conv, layer-scale: 1e-6], drop-path: 0.1}
@@ -21,8 +22,8 @@
  * The branches of a concat take the same input; an empty one is that input. Their outputs, of equal height and width,
  * stand side by side (torch.cat over channels).
  *
- * Layers are called by kind and number, conv1, norm1, act1, fc1, drop1, scale1, pool1, up1, avgpool1, add1, concat1
- * and head, or by their name. A `layers`, `residual` or `concat` with a name puts it before the names in it
+ * Layers are called by kind and number, conv1, norm1, act1, fc1, drop1, scale1, se1, pool1, up1, avgpool1, add1,
+ * concat1 and head, or by their name. A `layers`, `residual` or `concat` with a name puts it before the names in it
  * ("stem.conv1"), with the turn if it is repeated ("stage2.0.conv1").
  *
  * The list is one value: a file's replaces its base's, and its canonical text is in the identity of the trial. A
@@ -46,6 +47,7 @@ enum nl_layer_kind {
 #include "config/layers.def"
     NL_LAYER_DROPOUT,
     NL_LAYER_LAYER_SCALE,
+    NL_LAYER_SQUEEZE_EXCITATION,
     NL_LAYER_RESIDUAL, /* what comes is a branch ... */
     NL_LAYER_CONCAT,   /* what comes is the first of several branches ... */
     NL_LAYER_LAYERS,
@@ -64,7 +66,7 @@ enum { NL_UNSAID = -1, NL_DEPTHWISE = 0, NL_CLASSES = 0, NL_MOST_BRANCHES = 4 /*
 /* What a layer is told, and what `layers` and `residual` tell those in them: values of the keys of these names, or
  * NL_UNSAID. Of a stat_batch auto is 0. */
 struct nl_layer_settings {
-    int width;  /* also NL_DEPTHWISE of a convolution, NL_CLASSES of a linear layer */
+    int width; /* also NL_DEPTHWISE of a convolution, NL_CLASSES of a linear layer, units of a squeeze-excitation */
     int kernel, padding, dilation;
     int bias, weights, norm, groups, over, affine, activation, placement, stat_batch, branch;
     double eps, momentum, dropout, gamma_init, drop_path;

@@ -23,13 +23,15 @@ const struct nl_layer_word nl_layer_words[] = {
     [NL_LAYER_LAYER_SCALE] = {"layer-scale", IN(LAYER_SCALE), NL_WORD_VALUE, "norm.gamma_init", NULL, true, 0, 0,
                               SETTING(scale),
                               "a learned factor for each channel (Touvron et al. 2021), which begins so; blank: 1e-6"},
+    [NL_LAYER_SQUEEZE_EXCITATION] = {"squeeze-excitation", IN(SQUEEZE_EXCITATION), NL_WORD_NUMBER, NULL, NULL, false, 1,
+                                     8192, SETTING(width),
+                                     "a factor for each channel of each sample, from the means of the channels by two "
+                                     "linear layers, so many units between (Hu et al. 2018)"},
     [NL_LAYER_RESIDUAL] = {"residual", IN(RESIDUAL), NL_WORD_LIST,
                            .help = "layers whose output is added to their input"},
-    [NL_LAYER_CONCAT] =
-        {
-            "concat", IN(CONCAT), NL_WORD_BRANCHES,
-            .help = "2 to 4 lists of layers that take the same input, whose outputs stand side by side; [] is the "
-                    "input itself"},
+    [NL_LAYER_CONCAT] = {"concat", IN(CONCAT), NL_WORD_BRANCHES,
+                         .help = "2 to 4 lists of layers that take the same input, whose outputs stand side by side; "
+                                 "[] is the input itself"},
     [NL_LAYER_LAYERS] = {"layers", IN(LAYERS), NL_WORD_LIST, .help = "layers that have something in common"},
     [NL_LAYER_NORM] = {"norm", IN(NORM) | IN(NORM_ACTIVATION) | AROUND, NL_WORD_SECTION,
                        .help = "the normalizer: its kind, or a mapping"},
@@ -45,7 +47,7 @@ const struct nl_layer_word nl_layer_words[] = {
     {"stride", IN(CONV) | AROUND, NL_WORD_NUMBER, NULL, NULL, false, 1, 16, NL_NO_SETTING,
      "of the convolution; around it: of the first one in it"},
     {"padding", IN(CONV) | AROUND, NL_WORD_NUMBER, NULL, NULL, false, 0, 31, SETTING(padding),
-     "rows and columns of zeros at each side of a convolution's input; else kernel / 2 times dilation, rounded down"},
+     "zeros at each side of a convolution's input; else dilation times half the kernel, rounded down before"},
     {"dilation", IN(CONV) | AROUND, NL_WORD_NUMBER, NULL, NULL, false, 1, 31, SETTING(dilation),
      "from one position of a convolution's kernel to the next; else 1"},
     {"bias", IN(CONV) | IN(LINEAR) | AROUND, NL_WORD_VALUE, "model.bias", NULL, false, 0, 0, SETTING(bias),

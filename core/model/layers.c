@@ -6,7 +6,9 @@
 
 #include "config/network.h"
 #include "model/build.h"
+#include "operation/activate.h"
 #include "operation/concat.h"
+#include "operation/excite.h"
 
 /* Residuals may stand in one another: what each adds, and, once its branch has ended, what the branch gave. */
 enum { DEEPEST = 32 };
@@ -107,10 +109,17 @@ void nl_add_simple(struct nl_builder *b, const char *stem, int number)
     nl_add(b, simple[kind].operation, NULL, stem, number);
 }
 
+/* The name of a node that is a part of the layer. */
+static const char *part_of(const struct listed *l, const char *part, char name[64])
+{
+    snprintf(name, 64, "%s.%s", nl_layer_name(l->layer), part);
+    return name;
+}
+
 static void add_sum(const struct listed *l, struct residual ended)
 {
     struct nl_builder *b = l->b;
-    char scale[64], drop[64];
+    char name[64];
     int shortcut = ended.input;
     if (ended.branch == NL_NONE) {
         nl_set_last_gamma(b);
@@ -118,11 +127,25 @@ static void add_sum(const struct listed *l, struct residual ended)
         shortcut = b->at;
         b->at = ended.branch;
     }
-    snprintf(scale, sizeof scale, "%s.scale", nl_layer_name(l->layer));
-    nl_end_branch(b, scale);
-    snprintf(drop, sizeof drop, "%s.drop_path", nl_layer_name(l->layer));
-    nl_add_drop_path(b, l->layer->set.drop_path, drop);
+    nl_end_branch(b, part_of(l, "scale", name));
+    nl_add_drop_path(b, l->layer->set.drop_path, part_of(l, "drop_path", name));
     nl_add_shortcut(b, shortcut, l->layer->stride, nl_layer_name(l->layer));
+}
+
+/* torchvision.ops.SqueezeExcitation */
+static void add_squeeze_excitation(const struct listed *l)
+{
+    struct nl_builder *b = l->b;
+    int x = b->at, channels = nl_extent_at(b).channels;
+    const struct nl_activate relu = {.kind = NL_RELU}, sigmoid = {.kind = NL_SIGMOID};
+    char name[64];
+    nl_add(b, &nl_mean_pool_operation, NULL, part_of(l, "avgpool", name), 0);
+    nl_add_linear(b, l->layer->set.width, true, part_of(l, "fc1", name), 0);
+    nl_add(b, &nl_activate_operation, &relu, part_of(l, "activation", name), 0);
+    nl_add_linear(b, channels, true, part_of(l, "fc2", name), 0);
+    nl_add(b, &nl_activate_operation, &sigmoid, part_of(l, "scale_activation", name), 0);
+    struct nl_new_node node = {.operation = &nl_excite_operation, .in = {x, b->at}, .inputs = 2};
+    nl_add_node(b, node, nl_layer_name(l->layer), 0);
 }
 
 static void end_branch(struct nl_builder *b, struct concat *concat)
@@ -176,6 +199,7 @@ static void add_layer(const struct listed *l, struct residuals *residuals, struc
     case NL_LAYER_ADD:
         add_sum(l, residuals->at[--residuals->open]);
         return;
+    case NL_LAYER_SQUEEZE_EXCITATION: add_squeeze_excitation(l); return;
     case NL_LAYER_CONCAT:
         NL_ASSERT(concats->open < DEEPEST);
         concats->at[concats->open++] = (struct concat){.input = b->at};

@@ -94,6 +94,8 @@ START_TEST(what_has_no_kernel_is_named)
          "cuda cannot compute 'layer_scale' (scale1)"},
         {{"model.arch=layers", "model.layers=[{conv: 2}, upsample, mean-pool, linear: classes]"},
          "cuda cannot compute 'upsample' (up1)"},
+        {{"model.arch=layers", "model.layers=[{conv: 2}, squeeze-excitation: 2, mean-pool, linear: classes]"},
+         "cuda cannot compute 'excite' (se1)"},
     };
     const struct nl_shape shape = {.height = 8, .width = 8, .channels = 3, .classes = 10};
     for (size_t i = 0; i < sizeof of / sizeof *of; i++) {

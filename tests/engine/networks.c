@@ -15,6 +15,7 @@
 #include "operation/drop_path.h"
 #include "operation/dropout.h"
 #include "operation/embedding.h"
+#include "operation/excite.h"
 #include "operation/gru_cell.h"
 #include "operation/layer_scale.h"
 #include "operation/lstm_cell.h"
@@ -172,7 +173,8 @@ static void normalized_by_window(struct nl_graph *graph)
     nl_graph_end(graph, linear(graph, d, CLASSES, "head", 0));
 }
 
-/* A convolution of even size, a dilated one, maps that grow again, and a branch that a sample may leave out. */
+/* A convolution of even size, a dilated one, maps that grow again, a factor for each channel of a sample, and a branch
+ * that a sample may leave out. */
 static void branched(struct nl_graph *graph)
 {
     struct nl_conv even = {.out = 4, .kernel = 2, .stride = 2, .pads = true},
@@ -183,6 +185,8 @@ static void branched(struct nl_graph *graph)
     int c = add(graph, &nl_layer_scale_operation, NULL, "scale", 1, (int[]){b}, 0);
     int d = sum(graph, add(graph, &nl_drop_path_operation, &(struct nl_drop_path){.p = 0.4}, "drop", 1, (int[]){c}, 0),
                 a, "add");
+    int means = add(graph, &nl_mean_pool_operation, &(struct nl_mean_pool){0}, "means", 1, (int[]){d}, 0);
+    d = add(graph, &nl_excite_operation, NULL, "excite", 2, (int[]){d, linear(graph, means, 4, "fc", 0)}, 0);
     int e = add(graph, &nl_upsample_operation, NULL, "up", 1, (int[]){activate(graph, d, NL_GELU, "act2")}, 0);
     int f = add(graph, &nl_depthwise_conv_operation, &depthwise, "conv3", 1, (int[]){e}, 0);
     int pooled = add(graph, &nl_mean_pool_operation, &(struct nl_mean_pool){0}, "pool", 1,

@@ -68,7 +68,8 @@ static const char *const cases[][20] = {
      NULL},
     {"data.train=100", "data.test=60", "train.batch=16", "train.epochs=3", "train.accumulate=2", "model.arch=layers",
      "model.layers=[{conv: 4, kernel: 2, stride: 2, padding: 0}, {concat: [[], [norm-activation, {conv: 3, dilation: "
-     "2}, layer-scale: 1, upsample, max-pool]]}, {residual: [norm, conv: 7, activation], drop-path: 0.4}, {conv: "
+     "2}, layer-scale: 1, upsample, max-pool]]}, {residual: [norm, conv: 7, activation, squeeze-excitation: 2], "
+     "drop-path: 0.4}, {conv: "
      "depthwise, kernel: 4, padding: 1}, mean-pool, linear: classes]",
      NULL},
     {SMALL, "train.accumulate=4", "train.drop_last=false", "train.momentum=0.9", NULL},

@@ -54,7 +54,8 @@ static const char *const nets[][20] = {
     {"data.train=160", "data.test=60", "train.batch=16", "train.epochs=2", "train.log_every=5", "train.accumulate=2",
      "train.momentum=0.9", "model.dropout=0.1", "model.arch=layers",
      "model.layers=[{conv: 4, kernel: 2, stride: 2, padding: 0}, {concat: [[], [norm-activation, {conv: 3, dilation: "
-     "2}, layer-scale: 1, upsample, max-pool]]}, {residual: [norm, conv: 7, activation], drop-path: 0.4}, {conv: "
+     "2}, layer-scale: 1, upsample, max-pool]]}, {residual: [norm, conv: 7, activation, squeeze-excitation: 2], "
+     "drop-path: 0.4}, {conv: "
      "depthwise, kernel: 4, padding: 1}, mean-pool, linear: classes]",
      NULL},
     {SMALL, "data.name=adding", "data.min_length=4", "norm.kind=none", NULL},

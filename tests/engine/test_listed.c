@@ -57,7 +57,8 @@ static const char *const nets[] = {
     "[{layers: [{conv: 4}, norm-activation], repeat: 2, placement: after, norm: {kind: gn, affine: element}}, "
     "{residual: [dropout]}, mean-pool, {linear: classes}]",
     "[{conv: 4, kernel: 2, stride: 2, padding: 1}, {concat: [[], [norm-activation, {conv: 3, dilation: 2}], [max-pool, "
-    "{conv: 2, kernel: 1}, activation, upsample], []]}, norm, {residual: [{conv: 13}, {layer-scale: 0.5}], drop-path: "
+    "{conv: 2, kernel: 1}, activation, upsample], []]}, norm, squeeze-excitation: 5, {residual: [{conv: 13}, "
+    "{layer-scale: 0.5}], drop-path: "
     "0.4}, mean-pool, {linear: classes}]",
     "[{concat: [[{conv: 3}, {residual: [norm, activation, {conv: 5, kernel: 4, padding: 1, stride: 2}]}], [{conv: "
     "depthwise, kernel: 1, stride: 2}]], name: two, norm: ln}, {residual: [upsample, max-pool, activation], drop-path: "
@@ -295,9 +296,9 @@ START_TEST(texts_are_canonical_and_read_back)
         {"[{branch: skipinit, residual: [norm: {gamma_init: 00.50}]}, linear: classes]",
          "[{residual: [{norm: {gamma_init: 0.5}}], branch: skipinit}, {linear: classes}]"},
         {"[{concat: [[], [{layers: [norm: ], drop-path: 0.10}]], name: a}, {padding: +0, conv: 2, dilation: 2, kernel: "
-         "2}, {layer-scale: 1e-2}, layer-scale: , upsample, {linear: classes}]",
+         "2}, {layer-scale: 1e-2}, layer-scale: , upsample, squeeze-excitation: +8, {linear: classes}]",
          "[{concat: [[], [{layers: [norm], drop-path: 0.1}]], name: a}, {conv: 2, kernel: 2, padding: 0, dilation: 2}, "
-         "{layer-scale: 0.01}, layer-scale, upsample, {linear: classes}]"},
+         "{layer-scale: 0.01}, layer-scale, upsample, {squeeze-excitation: 8}, {linear: classes}]"},
         {"[]", "[]"},
     };
     for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {

@@ -26,6 +26,7 @@ save model.arch=lstm $small data.name=sort data.min_length=3 norm.kind=bn norm.t
 save model.arch=transformer $small model.heads=2 data.name=text data.context=8 norm.kind=rms model.gated=true norm.qk=true model.tied=true norm.placement=deepnorm
 save model.arch=transformer $small model.heads=2 data.as=patches model.pool_tokens=class norm.kind=ln
 for name in vgg11_digits mobilenet_synth residual_mlp_digits convnext_digits densenet_digits wrn16_synth; do save "$root/configs/$name.yaml"; done
+save model.arch=layers "model.layers=[conv: 4, {concat: [[], [max-pool, upsample]]}, squeeze-excitation: 3, {residual: [layer-scale], drop-path: 0.3}, mean-pool, linear: classes]"
 
 python3 - "$root" <<'PYTHON'
 import json, pathlib, re, struct, sys

@@ -37,7 +37,7 @@ static const struct {
     {"train_transformer", 35, 0},
     {"train_recurrent", 25, 0},
     {"train_lengths", 17, 0},
-    {"train_layers", 9, 0},
+    {"train_layers", 10, 0},
     {"train_optimizers", 10, 0},
     {"transfer", 25, 10},
 };

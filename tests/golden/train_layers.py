@@ -122,6 +122,32 @@ class UNet(Layers):
         return F.gelu(self.norm2(self.conv2(x))).mean((2, 3))
 
 
+class SqueezeExcitation(nn.Module):
+    """torchvision.ops.SqueezeExcitation, whose convolutions of 1 x 1 are linear layers."""
+
+    def __init__(self, width, between):
+        super().__init__()
+        self.fc1, self.fc2 = nn.Linear(width, between), nn.Linear(between, width)
+
+    def forward(self, x):
+        return x * torch.sigmoid(self.fc2(F.relu(self.fc1(x.mean((2, 3))))))[:, :, None, None]
+
+
+class Excite(Layers):
+    def __init__(self, case, image_shape, classes):
+        super().__init__()
+        self.conv1, self.norm1, self.se1 = nn.Conv2d(image_shape[2], 8, 3, padding=1, bias=False), nn.BatchNorm2d(8), SqueezeExcitation(8, 3)
+        self.block = nn.ModuleDict({"conv1": nn.Conv2d(8, 16, 1, bias=False), "norm1": nn.BatchNorm2d(16), "conv2": nn.Conv2d(16, 16, 5, padding=2, groups=16, bias=False),
+                                    "norm2": nn.BatchNorm2d(16), "se": SqueezeExcitation(16, 4), "conv3": nn.Conv2d(16, 8, 1, bias=False), "norm3": nn.BatchNorm2d(8)})
+        self.head = nn.Linear(8, classes)
+
+    def body(self, x):
+        b = self.block
+        x = self.se1(F.gelu(self.norm1(self.conv1(x))))
+        y = b["se"](F.gelu(b["norm2"](b["conv2"](F.gelu(b["norm1"](b["conv1"](x)))))))
+        return F.gelu(x + b["norm3"](b["conv3"](y))).mean((2, 3))
+
+
 class Scale(nn.Module):
     """The layer_scale of torchvision's CNBlock, of (N, C, H, W)."""
 
@@ -248,7 +274,7 @@ class WideResNet(Layers):
         return F.gelu(self.norm1(x)).mean((2, 3))
 
 
-NETWORKS = {"convs": Convs, "patches": Patches, "colour": Colour, "inception": Inception, "unet": UNet, "convnext": ConvNeXt,
+NETWORKS = {"convs": Convs, "patches": Patches, "colour": Colour, "inception": Inception, "unet": UNet, "excite": Excite, "convnext": ConvNeXt,
             "convnext.drop_path": ConvNeXtOfDepth, "densenet": DenseNet, "wrn": WideResNet}
 
 

@@ -111,8 +111,11 @@ CASES = {
     "encoder-lengths": ["data.name=parity", "data.length=6", "data.min_length=2", *[word for word in VIT if "data." not in word], "norm.kind=bn"],
     "encoder-class-lengths": ["data.name=parity", "data.length=6", "data.min_length=2", *[word for word in VIT if "data." not in word],
                               "model.pool_tokens=class", "norm.kind=gn"],
-    **{f"configs-{name}": [str(ROOT / "configs" / f"{name}.yaml")] for name in ("vgg11_digits", "residual_mlp_digits", "mobilenet_synth", "resnet8_synth", "vit_digits", "convnext_digits",
-                                                                                    "densenet_digits", "wrn16_synth")},
+    "layers": ["model.arch=layers", "norm.kind=bn", "model.layers=[{conv: 4, kernel: 2, stride: 2, padding: 0}, {concat: [[], [norm-activation, {conv: 3, dilation: 2}], "
+               "[max-pool, {conv: 2, kernel: 4, padding: 3, dilation: 2}, upsample]]}, {residual: [norm, conv: 9, squeeze-excitation: 3, layer-scale: 0.5], drop-path: 0.3}, "
+               "{conv: depthwise, kernel: 4, padding: 1}, mean-pool, linear: classes]"],
+    **{f"configs-{name}": [str(ROOT / "configs" / f"{name}.yaml")] for name in (
+        "vgg11_digits", "residual_mlp_digits", "mobilenet_synth", "resnet8_synth", "vit_digits", "convnext_digits", "densenet_digits", "wrn16_synth")},
 }
 
 
@@ -268,7 +271,7 @@ LAYERS = {
     "cnn-l1bn": {"norm1": "Layer(normalize, kind=l1bn"},
     "cnn-meanbn": {"norm1": "Layer(normalize, kind=meanbn"},
     "cnn-brn": {"norm1": "Layer(normalize, kind=brn"},
-    "cnn-weights-wn": {"conv1": "Layer(\n  conv, stride=1, pad=1, groups=1 -> 8x8x16"},
+    "cnn-weights-wn": {"conv1": "Layer(\n  conv, stride=1, pad=1, dilation=1, groups=1 -> 8x8x16"},
     "mlp-in": {"norm1": "Layer(normalize, kind=in"},
     "encoder-lengths": {"transformer.h.0.ln_1": "Layer(normalize, kind=bn"},
     "lstm-bn": {"rnn.norm_ih_l0": "Layer(normalize, kind=bn"},

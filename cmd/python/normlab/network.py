@@ -275,8 +275,8 @@ class Network(Block):
     def _settings(self, node: Node) -> Node:
         """With what the configuration says where the node has nothing of its own."""
         momentum = -1.0 if self.config["norm.running"] == "cumulative" else float(self.config["norm.momentum"])
-        config = {"eps": "norm.eps", "p": "model.dropout", "noise": "norm.noise"}  # older files have no norm.noise
-        return {"momentum": momentum, **{name: float(self.config.get(key, 0)) for name, key in config.items()}, **node}
+        config = {"eps": "norm.eps", "p": "model.dropout", "noise": "norm.noise"}  # older files have no norm.noise, and convolutions no dilation
+        return {"momentum": momentum, "dilation": 1, **{name: float(self.config.get(key, 0)) for name, key in config.items()}, **node}
 
     def _module(self, node: Node, tensors: Dict[str, Tensor]) -> nn.Module:
         graph, settings = self._graph, self._settings(node)

@@ -126,6 +126,10 @@ def drop_path(call: Call, x: Tensor) -> Tensor:
     return x * F.dropout(x.new_ones(len(x), 1, 1, 1), call.settings["p"], call.training)
 
 
+def excite(call: Call, x: Tensor, factor: Tensor) -> Tensor:
+    return x * factor.flatten(1)[:, None, None, :]
+
+
 def layer_scale(call: Call, x: Tensor, weight: Tensor) -> Tensor:
     return x * weight
 
@@ -486,6 +490,7 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "drop_path": drop_path,
     "dropout": dropout,
     "embedding": embedding,
+    "excite": excite,
     "formula": formula,
     "frn": frn,
     "gate": gate,
