@@ -1,6 +1,8 @@
 /* Values side by side. */
 #include "operation/concat.h"
 
+#include <limits.h>
+
 #include "operation/reference.h"
 
 enum { SLOTS = NL_MOST_CONCATENATED };
@@ -14,6 +16,8 @@ static int declare(void *arguments, const struct nl_extent *in, struct nl_declar
         if (in[i].channels > 0 && (in[i].height != out.height || in[i].width != out.width))
             return nl_fail(err, "values of %d x %d and of %d x %d positions cannot stand side by side", out.height,
                            out.width, in[i].height, in[i].width);
+        if (in[i].channels > INT_MAX - out.channels)
+            return nl_fail(err, "%d and %d channels are too many to stand side by side", out.channels, in[i].channels);
         out.channels += concat->channels[i] = in[i].channels;
     }
     d->output[d->outputs++] = out;
