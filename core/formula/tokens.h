@@ -1,5 +1,5 @@
-/* Private to core/formula: a text as tokens. What is wrong ends the reading at once, by a jump to `failure`, and its place
- * is kept. */
+/* Private to core/formula: a text as tokens. What is wrong ends the reading at once, by a jump to `failure`, and its
+ * place is kept. */
 #ifndef NL_FORMULA_TOKENS_H
 #define NL_FORMULA_TOKENS_H
 
