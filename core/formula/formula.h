@@ -148,14 +148,13 @@ bool nl_formula_reduces(const struct nl_formula *formula, const struct nl_formul
  * without channel. False: it does not, or that is not seen. */
 bool nl_formula_cancels_bias(const struct nl_formula *formula);
 
-/* What it computes, one text for all spellings of the same formula: the nodes that y, the evaluation and the next
- * states need, with the declarations. Whatever else a formula's text says is not in it. New string. */
+/* What it computes, one text for all spellings of the same formula (nl_formula_describe); new string. */
 char *nl_formula_canonical(const struct nl_formula *formula);
 
 /* Adds members to a JSON object: "program", a list of nodes, operands before what is made of them, each an operator's
  * name, the numbers of its operands, and a constant's value, a parameter's number, a state's name, or the axes that a
- * reduction takes away; which of them "y" and "evaluation" are; "groups"; the "axes" of each parameter, and of each of
- * the states, "kept". */
+ * reduction takes away; which of them "y" and "evaluation" are, the nodes of the next states behind them; "groups"; of
+ * each parameter, in "learned", the axes and the initial value, and of each state, in "kept", its next value, too. */
 void nl_formula_describe(const struct nl_formula *formula, struct nl_text *json);
 
 /* The first operand that divides, or whose root or logarithm is taken, and may be 0 or negative for all that is known

@@ -17,62 +17,7 @@ static const char *const spellings[] = {
 #undef OPERATOR
 };
 
-/* ---- the common form ---- */
-
-/* Writes node i, what it is made of first, and gives it the next number. */
-static int add_node(struct nl_text *out, const struct nl_formula *formula, int *number, int *count, int i)
-{
-    const struct nl_formula_node *node = &formula->node[i];
-    char value[32];
-    if (number[i] != NOWHERE)
-        return number[i];
-    for (int k = 0; k < 3; k++)
-        if (node->operand[k] != NOWHERE)
-            add_node(out, formula, number, count, node->operand[k]);
-    number[i] = (*count)++;
-    nl_text_add(out, "%d=%s", number[i], names[node->op]);
-    for (int k = 0; k < 3; k++)
-        if (node->operand[k] != NOWHERE)
-            nl_text_add(out, " %d", number[node->operand[k]]);
-    if (node->op == NL_OP_CONSTANT)
-        nl_text_add(out, " %s", nl_double_text(node->value, value));
-    if (node->op == NL_OP_PARAMETER)
-        nl_text_add(out, " %s", formula->parameter[node->index].name);
-    if (node->op == NL_OP_STATE)
-        nl_text_add(out, " %s", formula->state[node->index].name);
-    if (node->op == NL_OP_NUMBER)
-        nl_text_add(out, " number %d", node->index);
-    if (node->over)
-        nl_text_add(out, " over %u", node->over);
-    nl_text_add(out, "; ");
-    return number[i];
-}
-
-char *nl_formula_canonical(const struct nl_formula *formula)
-{
-    struct nl_text out = {0};
-    int *number = nl_alloc((size_t)formula->count, sizeof *number), count = 0;
-    char value[32];
-    for (int i = 0; i < formula->count; i++)
-        number[i] = NOWHERE;
-    for (int i = 0; i < formula->parameters; i++)
-        nl_text_add(&out, "parameter %s %u %s; ", formula->parameter[i].name, formula->parameter[i].axes,
-                    nl_double_text(formula->parameter[i].initial, value));
-    if (formula->groups)
-        nl_text_add(&out, "groups %d; ", formula->groups);
-    int y = add_node(&out, formula, number, &count, formula->training.y);
-    int evaluation = add_node(&out, formula, number, &count, formula->evaluation.y);
-    for (int i = 0; i < formula->states; i++) {
-        int next = add_node(&out, formula, number, &count, formula->next[i]);
-        nl_text_add(&out, "state %s %u %s next %d; ", formula->state[i].name, formula->state[i].axes,
-                    nl_double_text(formula->state[i].initial, value), next);
-    }
-    nl_text_add(&out, "y %d; evaluation %d", y, evaluation);
-    free(number);
-    return out.at;
-}
-
-/* ---- for other programs ---- */
+/* ---- for programs ---- */
 
 /* Numbers node i after what it is made of, and writes it as ["SUM", 3, 7]: operands, then what else there is of it. */
 static int add_json(struct nl_text *out, const struct nl_formula *formula, int *number, int *count, int i)
@@ -101,23 +46,48 @@ static int add_json(struct nl_text *out, const struct nl_formula *formula, int *
     return number[i];
 }
 
+/* "gamma": [12, 1], and of a state the node of its next value. */
+static void add_declared(struct nl_text *json, const char *name, unsigned axes, double initial, int next)
+{
+    char value[32];
+    nl_text_add(json, "\"%s\": [%u, %s", name, axes, nl_double_text(initial, value));
+    if (next != NOWHERE)
+        nl_text_add(json, ", %d", next);
+    nl_text_add(json, "]");
+}
+
 void nl_formula_describe(const struct nl_formula *formula, struct nl_text *json)
 {
-    int *number = nl_alloc((size_t)formula->count, sizeof *number), count = 0;
+    int *number = nl_alloc((size_t)formula->count, sizeof *number), next[NL_MOST_FORMULA_STATES], count = 0;
     for (int i = 0; i < formula->count; i++)
         number[i] = NOWHERE;
     nl_text_add(json, ", \"program\": [");
     int y = add_json(json, formula, number, &count, formula->training.y);
     int evaluation = add_json(json, formula, number, &count, formula->evaluation.y);
-    nl_text_add(json, "], \"y\": %d, \"evaluation\": %d, \"groups\": %d, \"axes\": [", y, evaluation,
-                formula->groups > 0 ? formula->groups : 1);
-    for (int i = 0; i < formula->parameters; i++)
-        nl_text_add(json, "%s%u", i ? ", " : "", formula->parameter[i].axes);
-    nl_text_add(json, "], \"kept\": {");
     for (int i = 0; i < formula->states; i++)
-        nl_text_add(json, "%s\"%s\": %u", i ? ", " : "", formula->state[i].name, formula->state[i].axes);
+        next[i] = add_json(json, formula, number, &count, formula->next[i]);
+    nl_text_add(json, "], \"y\": %d, \"evaluation\": %d, \"groups\": %d, \"learned\": {", y, evaluation,
+                formula->groups > 0 ? formula->groups : 1);
+    for (int i = 0; i < formula->parameters; i++) {
+        const struct nl_formula_parameter *p = &formula->parameter[i];
+        nl_text_add(json, "%s", i ? ", " : "");
+        add_declared(json, p->name, p->axes, p->initial, NOWHERE);
+    }
+    nl_text_add(json, "}, \"kept\": {");
+    for (int i = 0; i < formula->states; i++) {
+        const struct nl_formula_state *s = &formula->state[i];
+        nl_text_add(json, "%s", i ? ", " : "");
+        add_declared(json, s->name, s->axes, s->initial, next[i]);
+    }
     nl_text_add(json, "}");
     free(number);
+}
+
+char *nl_formula_canonical(const struct nl_formula *formula)
+{
+    struct nl_text out = {0};
+    nl_formula_describe(formula, &out);
+    return out.at;
 }
 
 /* ---- to be read ---- */

@@ -396,7 +396,7 @@ def formula(call: Call, x: Tensor, *parameters: Maybe) -> Tensor:
         return value.reshape([size[axis] if axes >> axis & 1 else 1 for axis in range(4)])
 
     values: list[Tensor] = []
-    for name, *of in set["program"]:
+    for name, *of in set["program"][: max(set["y"], set["evaluation"]) + 1]:
         if name == "X":
             value = shaped
         elif name == "CONSTANT":
@@ -404,9 +404,9 @@ def formula(call: Call, x: Tensor, *parameters: Maybe) -> Tensor:
         elif name == "PARAMETER":
             parameter = parameters[of[0]]
             assert parameter is not None
-            value = spread(parameter, set["axes"][of[0]])
+            value = spread(parameter, list(set["learned"].values())[of[0]][0])
         elif name == "STATE":
-            value = spread(call.states[of[0]].to(like.dtype), set["kept"][of[0]])
+            value = spread(call.states[of[0]].to(like.dtype), set["kept"][of[0]][0])
         elif name == "NUMBER":
             if of[0]:
                 raise NotImplementedError(f"'{call.name}' reads the number of the step, which PyTorch does not know")
