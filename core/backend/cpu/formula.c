@@ -127,7 +127,9 @@ static void reduce_groups(const struct call *call, enum nl_operator op, double *
 {
     size_t groups = call->extents.of[2], members = call->extents.of[3];
     double column[BLOCK];
-    for (size_t g = 0; g < groups; g++)
+    for (size_t g = 0; rows == 1 && g < groups; g++)
+        nl_cpu_formula_line(op, to + g, from + g * members, members);
+    for (size_t g = 0; rows > 1 && g < groups; g++)
         for (size_t m = 0; m < members; m += BLOCK) {
             size_t count = members - m < BLOCK ? members - m : BLOCK;
             for (size_t c = 0; c < count; c++)
@@ -250,6 +252,16 @@ static void compute_even(const struct call *call, int i)
         to[e] = small_value(node->op, from[0][e * step[0]], from[1][e * step[1]], from[2][e * step[2]]);
 }
 
+/* How many rows a block has that begins at this one: those of whole samples, or a part of one, so that no sum over a
+ * sample changes its order with the sample's place in the batch. */
+static size_t rows_of_block(const struct call *call, size_t most, size_t row)
+{
+    size_t positions = call->extents.of[1], left = call->extents.of[0] * positions - row;
+    size_t rows = most >= positions ? most / positions * positions : positions - row % positions;
+    rows = rows < most ? rows : most;
+    return rows < left ? rows : left;
+}
+
 static void stage_by_blocks(struct call *call, const struct nl_formula_stage *stage, int output, float *out)
 {
     struct pass pass;
@@ -265,7 +277,7 @@ static void stage_by_blocks(struct call *call, const struct nl_formula_stage *st
         return;
     begin_pass(&pass, call, stage, output);
     for (size_t row = 0; row < rows; row += step) {
-        step = rows - row < pass.rows ? rows - row : pass.rows;
+        step = rows_of_block(call, pass.rows, row);
         run_block(&pass, &(struct block){row, step}, output, stage->writes ? out : NULL);
     }
 }

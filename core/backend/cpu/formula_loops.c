@@ -115,7 +115,9 @@ NL_CLONES
 static void sum_columns(double *restrict to, const float *restrict from, size_t rows, size_t columns, size_t count)
 {
     for (size_t begin = 0; begin < rows; begin += NL_BLOCK_ROWS) {
-        float sum[COLUMNS] = {0};
+        float sum[COLUMNS];
+        for (size_t c = 0; c < count; c++)
+            sum[c] = 0;
         size_t end = begin + NL_BLOCK_ROWS < rows ? begin + NL_BLOCK_ROWS : rows;
         for (size_t r = begin; r < end; r++)
             for (size_t c = 0; c < count; c++)
