@@ -10,6 +10,7 @@
 #include "base/files.h"
 #include "base/memory.h"
 #include "base/safetensors.h"
+#include "configured.h"
 #include "scratch.h"
 #include "suite.h"
 #include "train/checkpoint.h"
@@ -85,21 +86,6 @@ static const char *const cases[][20] = {
     {SMALL, "data.name=text", "data.context=6", "data.sampling=stream", "model.arch=lstm", "model.stateful=true",
      "norm.kind=ln", NULL},
 };
-
-static struct nl_config configured(const char *const *overrides, const char *more)
-{
-    struct nl_experiment experiment;
-    struct nl_diagnostics diagnostics = {0};
-    const char *all[24];
-    int count = 0;
-    for (; overrides[count]; count++)
-        all[count] = overrides[count];
-    if (more)
-        all[count++] = more;
-    if (nl_experiment_load(NULL, all, count, &experiment, &diagnostics))
-        ck_abort_msg("%s", nl_diagnostics_text(&diagnostics));
-    return experiment.config;
-}
 
 /* Asks for a stop at the n-th report. */
 struct stopper {

@@ -10,6 +10,7 @@
 #include "base/files.h"
 #include "base/memory.h"
 #include "base/npy.h"
+#include "configured.h"
 #include "data/sources.h"
 #include "datasets.h"
 #include "operation/gather.h"
@@ -489,20 +490,7 @@ static const struct {
 
 START_TEST(check_complains)
 {
-    struct nl_experiment experiment;
-    struct nl_diagnostics diagnostics = {0};
-    int count = 0;
-    while (check_cases[_i].overrides[count])
-        count++;
-    ck_assert_int_eq(nl_experiment_load(NULL, check_cases[_i].overrides, count, &experiment, &diagnostics), NL_OK);
-    nl_data_check(&experiment.config, &experiment, &diagnostics);
-    if (check_cases[_i].message) {
-        ck_assert_int_eq(diagnostics.count, 1);
-        ck_assert_str_eq(diagnostics.at[0].message, check_cases[_i].message);
-    } else {
-        ck_assert_int_eq(diagnostics.count, 0);
-    }
-    nl_diagnostics_release(&diagnostics);
+    check_data_complaint(check_cases[_i].overrides, check_cases[_i].message);
 }
 END_TEST
 

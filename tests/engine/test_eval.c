@@ -9,6 +9,7 @@
 #include "base/files.h"
 #include "base/memory.h"
 #include "config/network.h"
+#include "configured.h"
 #include "norm/norm.h"
 #include "scratch.h"
 #include "suite.h"
@@ -28,18 +29,6 @@ static void remove_folder(void)
     scratch_remove(folder);
 }
 
-static struct nl_config configured(const char *const *overrides)
-{
-    struct nl_experiment experiment;
-    struct nl_diagnostics diagnostics = {0};
-    int count = 0;
-    while (overrides[count])
-        count++;
-    if (nl_experiment_load(NULL, overrides, count, &experiment, &diagnostics))
-        ck_abort_msg("%s", nl_diagnostics_text(&diagnostics));
-    return experiment.config;
-}
-
 /* A trained network: in the file at path, with its data and its trial's scores. */
 struct trained {
     struct nl_config config;
@@ -51,7 +40,7 @@ struct trained {
 static struct trained train(const char *const *overrides)
 {
     struct nl_error err;
-    struct trained t = {.config = configured(overrides)};
+    struct trained t = {.config = configured(overrides, NULL)};
     t.dataset = nl_dataset_open(&t.config, &err);
     ck_assert_msg(t.dataset != NULL, "%s", err.text);
     struct nl_trial_options how = {.save_final = path};
@@ -232,7 +221,7 @@ START_TEST(a_network_of_pytorch_has_its_losses)
         "model.width=8", _i / 2 ? "device.kind=cpu" : "device.kind=ref",       NULL};
     double bound = _i / 2 ? 1e-5 : 1e-12;
     struct nl_error err;
-    struct nl_config config = configured(overrides);
+    struct nl_config config = configured(overrides, NULL);
     struct nl_dataset *dataset = nl_dataset_open(&config, &err);
     struct nl_tensor_file file;
     ck_assert_msg(dataset && nl_safetensors_read(golden, &file, &err) == NL_OK, "%s", err.text);

@@ -5,18 +5,14 @@
 
 #include "base/memory.h"
 #include "config/config.h"
+#include "configured.h"
 #include "datasets.h"
 #include "suite.h"
 
-static struct nl_config configured(const char *const *overrides)
+static struct nl_config checked(const char *const *overrides)
 {
-    struct nl_experiment experiment;
+    struct nl_experiment experiment = loaded(overrides, NULL);
     struct nl_diagnostics diagnostics = {0};
-    int count = 0;
-    while (overrides[count])
-        count++;
-    if (nl_experiment_load(NULL, overrides, count, &experiment, &diagnostics))
-        ck_abort_msg("%s", nl_diagnostics_text(&diagnostics));
     nl_data_check(&experiment.config, &experiment, &diagnostics);
     ck_assert_msg(diagnostics.count == 0, "%s", nl_diagnostics_text(&diagnostics));
     return experiment.config;
@@ -44,7 +40,7 @@ static void check_same_samples(const int32_t *one, const int32_t *other, int cou
 START_TEST(sorted_epochs)
 {
     const char *const overrides[] = {"data.sampling=sorted", "data.train=300", "train.label_noise=0.2", NULL};
-    struct nl_config config = configured(overrides), shuffled = config;
+    struct nl_config config = checked(overrides), shuffled = config;
     shuffled.data.sampling = NL_SAMPLE_SHUFFLE;
     struct nl_dataset *set = open_set(&config);
     struct nl_split view = make_view(set, &config), plain = make_view(set, &shuffled);
@@ -72,7 +68,7 @@ START_TEST(epochs_of_blocks)
     const char *const overrides[] = {
         "data.name=synth", "data.size=4", "data.train=200", "data.test=10", "data.sampling=blocks",
         "data.block=8",    NULL};
-    struct nl_config config = configured(overrides);
+    struct nl_config config = checked(overrides);
     struct nl_dataset *set = open_set(&config);
     struct nl_split view = make_view(set, &config);
     int32_t order[200], again[200];
@@ -112,7 +108,7 @@ END_TEST
 START_TEST(orders_of_evaluation)
 {
     const char *const overrides[] = {"norm.eval=batch", "data.eval_order=sorted", "data.val=100", NULL};
-    struct nl_config config = configured(overrides), usual = config;
+    struct nl_config config = checked(overrides), usual = config;
     usual.data.eval_order = NL_EVAL_SHUFFLED;
     struct nl_dataset *set = open_set(&config);
     struct nl_split sorted = make_view(set, &config), shuffled = make_view(set, &usual);
@@ -158,7 +154,7 @@ START_TEST(long_tails_are_those_that_are_published)
     const char *const overrides[] = {
         "data.name=synth",    "data.size=4", "data.channels=1", "data.train=50000", "data.test=30",
         "data.imbalance=100", NULL};
-    struct nl_config config = configured(overrides);
+    struct nl_config config = checked(overrides);
     struct nl_dataset *set = open_set(&config);
     struct nl_split view = make_view(set, &config);
     int count[10];
@@ -179,7 +175,7 @@ START_TEST(what_a_class_lacks_the_next_ones_give)
     for (int seed = 0; seed < 20; seed++) {
         char *of_seed = nl_format("data.split_seed=%d", seed);
         const char *const overrides[] = {of_seed, "data.imbalance=1.5", "data.val=200", "train.label_noise=0.3", NULL};
-        struct nl_config config = configured(overrides), balanced = config;
+        struct nl_config config = checked(overrides), balanced = config;
         balanced.data.imbalance = 1;
         struct nl_dataset *set = open_set(&config);
         struct nl_split view = make_view(set, &config), whole = make_view(set, &balanced);
@@ -220,16 +216,7 @@ static const struct {
 
 START_TEST(check_complains)
 {
-    struct nl_experiment experiment;
-    struct nl_diagnostics diagnostics = {0};
-    int count = 0;
-    while (check_cases[_i].overrides[count])
-        count++;
-    ck_assert_int_eq(nl_experiment_load(NULL, check_cases[_i].overrides, count, &experiment, &diagnostics), NL_OK);
-    nl_data_check(&experiment.config, &experiment, &diagnostics);
-    ck_assert_int_eq(diagnostics.count, 1);
-    ck_assert_str_eq(diagnostics.at[0].message, check_cases[_i].message);
-    nl_diagnostics_release(&diagnostics);
+    check_data_complaint(check_cases[_i].overrides, check_cases[_i].message);
 }
 END_TEST
 

@@ -10,23 +10,12 @@
 #include "base/memory.h"
 #include "base/npy.h"
 #include "base/safetensors.h"
+#include "configured.h"
 #include "datasets.h"
 #include "scratch.h"
 #include "suite.h"
 
 #define GOLDEN NORMLAB_TESTS_DIR "/golden/"
-
-static struct nl_config configured(const char *const *overrides)
-{
-    struct nl_experiment experiment;
-    struct nl_diagnostics diagnostics = {0};
-    int count = 0;
-    while (overrides[count])
-        count++;
-    if (nl_experiment_load(NULL, overrides, count, &experiment, &diagnostics))
-        ck_abort_msg("%s", nl_diagnostics_text(&diagnostics));
-    return experiment.config;
-}
 
 static double number_at(const struct nl_dataset *set, size_t i)
 {
@@ -58,7 +47,7 @@ START_TEST(shifts_are_those_of_other_programs)
                                          "data.test_images=more_faces.npy",
                                          "data.test_labels=more_who.npy",
                                          NULL};
-        struct nl_config config = configured(overrides);
+        struct nl_config config = configured(overrides, NULL);
         struct nl_dataset *set = open_set(&config);
         struct nl_split view = make_view(set, &config);
         size_t each = nl_sample_values(set);
@@ -111,7 +100,7 @@ START_TEST(the_parts_that_are_shifted)
         const char *const overrides[] = {
             cases[c].name,  "data.shift=inversion", "data.shift_amount=1", "data.train=50", "data.val=10",
             "data.test=30", "data.split_seed=3",    cases[c].on,           cases[c].from,   NULL};
-        struct nl_config config = configured(overrides), plain = config;
+        struct nl_config config = configured(overrides, NULL), plain = config;
         plain.data.shift = NL_SHIFT_NONE;
         struct nl_dataset *set = open_set(&config), *without = open_set(&plain);
         struct nl_split view = make_view(set, &config), other = make_view(without, &plain);
@@ -161,7 +150,7 @@ START_TEST(copies_have_the_labels_that_are_trained_with)
 {
     const char *const overrides[] = {"data.shift=noise",  "data.shift_amount=0.2", "data.shift_on=train",
                                      "data.shift_from=1", "train.label_noise=0.5", NULL};
-    struct nl_config config = configured(overrides);
+    struct nl_config config = configured(overrides, NULL);
     struct nl_dataset *set = open_set(&config);
     struct nl_split view = make_view(set, &config);
     int changed = 0;
@@ -184,7 +173,7 @@ START_TEST(images_are_shifted_before_they_become_sequences)
                           "data.shift_amount=20", NULL},
                *const patches[] = {"data.name=synth",     "data.size=8",          "data.train=8",    "data.test=8",
                                    "data.shift=rotation", "data.shift_amount=20", "data.as=patches", NULL};
-    struct nl_config of_image = configured(image), of_patches = configured(patches);
+    struct nl_config of_image = configured(image, NULL), of_patches = configured(patches, NULL);
     struct nl_dataset *images = open_set(&of_image), *sequences = open_set(&of_patches);
     for (int i = 0; i < 24; i++)
         for (int row = 0; row < 8; row++)
@@ -204,7 +193,7 @@ START_TEST(real_targets_stay)
 {
     const char *const overrides[] = {"data.name=npy", "data.dir=" GOLDEN "arrays/targets", "data.shift=noise",
                                      "data.shift_amount=0.1", NULL};
-    struct nl_config config = configured(overrides);
+    struct nl_config config = configured(overrides, NULL);
     struct nl_dataset *set = open_set(&config);
     struct nl_split view = make_view(set, &config);
     const float *target = nl_split_rows(&view, "targets").at;
@@ -220,7 +209,7 @@ END_TEST
 START_TEST(export_numbers_samples_as_in_the_whole_set)
 {
     const char *const overrides[] = {"data.shift=blur", "data.shift_amount=1", NULL};
-    struct nl_config config = configured(overrides);
+    struct nl_config config = configured(overrides, NULL);
     struct nl_dataset *set = open_set(&config);
     struct nl_split view = make_view(set, &config);
     struct nl_error err = {{0}};
@@ -258,17 +247,7 @@ static const struct {
 
 START_TEST(check_complains)
 {
-    struct nl_experiment experiment;
-    struct nl_diagnostics diagnostics = {0};
-    int count = 0;
-    while (check_cases[_i].overrides[count])
-        count++;
-    ck_assert_int_eq(nl_experiment_load(NULL, check_cases[_i].overrides, count, &experiment, &diagnostics), NL_OK);
-    nl_data_check(&experiment.config, &experiment, &diagnostics);
-    ck_assert_int_eq(diagnostics.count, check_cases[_i].message != NULL);
-    if (check_cases[_i].message)
-        ck_assert_str_eq(diagnostics.at[0].message, check_cases[_i].message);
-    nl_diagnostics_release(&diagnostics);
+    check_data_complaint(check_cases[_i].overrides, check_cases[_i].message);
 }
 END_TEST
 

@@ -8,6 +8,7 @@
 
 #include "base/files.h"
 #include "base/memory.h"
+#include "configured.h"
 #include "model/model.h"
 #include "scratch.h"
 #include "suite.h"
@@ -33,21 +34,6 @@ static void remove_folder(void)
 #define SMALL                                                                                                          \
     "data.train=160", "data.test=60", "data.val=20", "train.batch=16", "train.epochs=4", "model.depth=2",              \
         "model.width=12", "train.momentum=0.9", "train.log_every=1"
-
-static struct nl_config configured(const char *const *overrides, const char *more)
-{
-    struct nl_experiment experiment;
-    struct nl_diagnostics diagnostics = {0};
-    const char *all[24];
-    int count = 0;
-    for (; overrides[count]; count++)
-        all[count] = overrides[count];
-    if (more)
-        all[count++] = more;
-    if (nl_experiment_load(NULL, all, count, &experiment, &diagnostics))
-        ck_abort_msg("%s", nl_diagnostics_text(&diagnostics));
-    return experiment.config;
-}
 
 static struct nl_trial_result trained(const struct nl_config *config, struct nl_trial_options how)
 {
