@@ -65,6 +65,7 @@ static struct made **made;
 static int made_count, made_capacity;
 static pthread_mutex_t made_lock = PTHREAD_MUTEX_INITIALIZER;
 
+/* Two threads may make the same one: then the first that is listed is found from then on. */
 static const struct made *make(const struct nl_config *config, char *texts)
 {
     struct made *out = nl_alloc(1, sizeof *out);
@@ -74,8 +75,11 @@ static const struct made *make(const struct nl_config *config, char *texts)
     out->good = formula != NULL;
     if (formula)
         out->row = nl_formula_row(formula, nl_strdup(*config->norm.name ? config->norm.name : "formula"));
+    pthread_mutex_lock(&made_lock);
     NL_GROW(made, made_count, made_capacity);
-    return made[made_count++] = out;
+    made[made_count++] = out;
+    pthread_mutex_unlock(&made_lock);
+    return out;
 }
 
 /* Found, or made now. */
@@ -88,11 +92,10 @@ static const struct made *made_of(const struct nl_config *config)
     for (int i = 0; i < made_count && !found; i++)
         if (strcmp(made[i]->texts, texts) == 0)
             found = made[i];
-    if (found)
-        free(texts);
-    else
-        found = make(config, texts);
     pthread_mutex_unlock(&made_lock);
+    if (!found)
+        return make(config, texts);
+    free(texts);
     return found;
 }
 

@@ -16,26 +16,27 @@ struct word {
     bool needed;
 };
 
-#define WORD(field, needed)                                                                                            \
-    {                                                                                                                  \
-#field, offsetof(struct nl_declared, field), needed                                                            \
-    }
 static const struct kind {
     const char *key, *example;
     int most;
     struct word word[4];
-} kinds[] = {{"norm.parameters",
-              "{gamma: {shape: channel, init: 1}}",
-              NL_MOST_FORMULA_PARAMETERS,
-              {WORD(shape, true), WORD(init, true)}},
-             {"norm.states",
-              "{rm: {shape: channel, init: 0, next: 0.9 * rm + 0.1 * m}}",
-              NL_MOST_FORMULA_STATES,
-              {WORD(shape, true), WORD(init, true), WORD(next, true)}},
-             {"norm.settings",
-              "{p: {value: 4, from: 1, to: 64}}",
-              NL_MOST_FORMULA_SETTINGS,
-              {WORD(value, true), WORD(from, false), WORD(to, false)}}};
+} kinds[] = {
+    {"norm.parameters",
+     "{gamma: {shape: channel, init: 1}}",
+     NL_MOST_FORMULA_PARAMETERS,
+     {{"shape", offsetof(struct nl_declared, shape), true}, {"init", offsetof(struct nl_declared, init), true}}},
+    {"norm.states",
+     "{rm: {shape: channel, init: 0, next: 0.9 * rm + 0.1 * m}}",
+     NL_MOST_FORMULA_STATES,
+     {{"shape", offsetof(struct nl_declared, shape), true},
+      {"init", offsetof(struct nl_declared, init), true},
+      {"next", offsetof(struct nl_declared, next), true}}},
+    {"norm.settings",
+     "{p: {value: 4, from: 1, to: 64}}",
+     NL_MOST_FORMULA_SETTINGS,
+     {{"value", offsetof(struct nl_declared, value), true},
+      {"from", offsetof(struct nl_declared, from), false},
+      {"to", offsetof(struct nl_declared, to), false}}}};
 enum { PARAMETERS, STATES, SETTINGS, KINDS };
 
 /* The key's row. */

@@ -286,6 +286,5 @@ int nl_node_sum_of_parts(struct nl_nodes *nodes, int a, unsigned axes)
 
 bool nl_formula_is_small(const struct nl_formula_node *node)
 {
-    bool leaf = operands_of[node->op] == 0;
-    return !leaf && node->axes != NL_AXES_ALL;
+    return !nl_node_is_leaf(node) && node->axes != NL_AXES_ALL;
 }

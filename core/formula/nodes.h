@@ -40,6 +40,11 @@ void nl_formula_differentiate(const struct nl_formula *formula, struct nl_formul
 /* Marks node i and all that it is made of. */
 void nl_formula_mark(const struct nl_formula_node *nodes, bool *marked, int i);
 
+static inline bool nl_node_is_leaf(const struct nl_formula_node *node)
+{
+    return node->operand[0] == NL_FORMULA_NOWHERE;
+}
+
 /* Whether what `output` is made of reduces over one of the axes; counts are no reductions. */
 bool nl_node_reduces(const struct nl_formula_node *nodes, int count, int output, unsigned axes);
 

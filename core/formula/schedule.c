@@ -14,20 +14,15 @@ struct order {
     int *level;          /* the passes that must be over before it is known */
 };
 
-static bool is_leaf(const struct nl_formula_node *node)
-{
-    return node->operand[0] == NOWHERE;
-}
-
 static bool is_full(const struct nl_formula_node *node)
 {
-    return !is_leaf(node) && node->axes == NL_AXES_ALL;
+    return !nl_node_is_leaf(node) && node->axes == NL_AXES_ALL;
 }
 
 /* Whether it takes a pass over all elements of x. */
 static bool ends_pass(const struct nl_formula *formula, const struct nl_formula_node *node)
 {
-    return node->over && !is_leaf(node) && formula->node[node->operand[0]].axes == NL_AXES_ALL;
+    return node->over && !nl_node_is_leaf(node) && formula->node[node->operand[0]].axes == NL_AXES_ALL;
 }
 
 static void want(struct order *o, int i)

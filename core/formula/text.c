@@ -195,7 +195,7 @@ static void add_made(struct nl_text *out, const struct listing *l, int i, int ti
         nl_text_add(out, tightness > 2 ? "(-" : "-");
         add_expression(out, l, node->operand[0], 4);
         nl_text_add(out, "%s", tightness > 2 ? ")" : "");
-    } else if (node->operand[0] == NOWHERE) {
+    } else if (nl_node_is_leaf(node)) {
         add_leaf(out, l, node);
     } else {
         const char *name = node->op == NL_OP_SUM        ? "sum"
